@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0
+# What people call; the mechanics are in scripts/ and selftests/vm/.
+
+export OUT   ?= $(CURDIR)/out
+export ARCH  ?= x86_64
+export DEBUG ?=
+export T     ?=
+
+help: ## print this
+	@echo 'usage: make VERB [ARCH=x86_64|arm64]'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 11
+
+demo: ## watch a live update: from a fresh checkout to files carried over a kexec
+	@scripts/prepare luo
+	@selftests/vm/demo
+
+test: ## run every test; T=pattern runs some, DEBUG=1 runs them on a kernel with all checkers
+	@scripts/prepare luo stock $(if $(DEBUG),debug)
+	@selftests/vm/run-tests $(T)
+
+kernel: ## build our kernel to out/ARCH/image/luo
+	@scripts/prepare luo
+
+shell: ## a VM with everything in it
+	@scripts/prepare luo
+	@selftests/vm/shell
+
+check: ## checkpatch, sparse, W=1, shellcheck, and the ABI against the base's
+	@scripts/prepare luo stock
+	@scripts/check
+
+clean: ## remove what was built; the fetched base stays
+	find $(OUT) -mindepth 1 -maxdepth 1 ! -name base -exec rm -rf {} +
+
+.PHONY: help demo test kernel shell check clean
+.SILENT: help

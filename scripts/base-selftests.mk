@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0
+# The base's own liveupdate selftests, unmodified, static, against our headers.
+# (Their Makefile would write objects into the base.)  Called by scripts/prepare.
+
+SRC := $(BASE)/tools/testing/selftests/liveupdate
+DST := $(OUT)/$(ARCH)/base-selftests
+USR := $(OUT)/$(ARCH)/build/luo/usr/include
+CC  := $(CROSS_COMPILE)gcc
+PROGS := liveupdate luo_kexec_simple luo_multi_session luo_stress_files luo_stress_sessions
+COMMON := $(wildcard $(SRC)/lib/*.c $(SRC)/lib/include/*.h $(SRC)/../kselftest*.h $(SRC)/../kselftest/*.h) \
+	$(USR)/linux/liveupdate.h
+
+all: $(addprefix $(DST)/,$(PROGS)) $(DST)/do_kexec.sh
+
+$(DST)/%: $(SRC)/%.c $(COMMON)
+	@mkdir -p $(DST)
+	$(CC) -static -Wall -O2 -Wno-unused-function -D_GNU_SOURCE= -isystem $(USR) -I$(SRC)/lib/include -I$(SRC)/.. \
+		-o $@ $< $(filter %.c,$(wordlist 2,$(words $^),$^))
+
+$(DST)/do_kexec.sh: $(SRC)/do_kexec.sh
+	@mkdir -p $(DST)
+	install -m 755 $< $@
+
+.PHONY: all

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0
+# kbuild.sh: how a kernel tree is built here. Source it after lib.sh.
+# shellcheck shell=bash disable=SC2034 # names for those who source it
+
+# kbuild_setup VARIANT: set src build image, and KMAKE, the command that runs make there.
+#   stock  the base as it is             luo    the prepared tree
+#   debug  the same, with every checker  check  what scripts/check compiles
+kbuild_setup() {
+	local variant=$1 cc=gcc
+	case $variant in
+	stock) src=$OUT/src/base ;;
+	luo|debug|check) src=$OUT/src/luo ;;
+	*) die "no kernel variant '$variant': there are stock, luo and debug" ;;
+	esac
+	build=$OUT/$ARCH/build/$variant
+	image=$OUT/$ARCH/image/$variant
+	case $ARCH in
+	x86_64) karch=x86_64 kimage=arch/x86/boot/bzImage target=bzImage triple=x86_64-linux-gnu ;;
+	arm64) karch=arm64 kimage=arch/arm64/boot/Image target=Image triple=aarch64-linux-gnu ;;
+	*) die "ARCH=$ARCH is not supported: use x86_64 or arm64" ;;
+	esac
+	cross=
+	[ "$(uname -m)" = "${triple%%-*}" ] || cross=$triple-
+	cc=${cross}gcc
+	# One cache for all checkouts: nothing absolute may reach the compiler's output.
+	if command -v ccache > /dev/null; then
+		cc="ccache $cc"
+		export CCACHE_BASEDIR=$OUT CCACHE_NOHASHDIR=1
+		export CCACHE_SLOPPINESS=time_macros,include_file_mtime,include_file_ctime
+	fi
+	export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970' KBUILD_BUILD_VERSION=1
+	export KBUILD_BUILD_USER=luo KBUILD_BUILD_HOST=luo LC_ALL=C
+	KMAKE=(make -C "$src" O="$build" ARCH="$karch" CROSS_COMPILE="$cross" CC="$cc" HOSTCC="${cc/"$cross"gcc/gcc}"
+		KCFLAGS="-fdebug-prefix-map=$OUT=.")
+}
