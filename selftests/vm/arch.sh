@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0
+# arch.sh: all that the harness knows about an architecture. Source it after lib.sh.
+# shellcheck shell=bash disable=SC2034
+
+# Always emulated, even where host and guest agree: KVM is often absent or broken
+# where tests run, and a result must not depend on the machine.
+case $ARCH in
+x86_64)
+	QEMU=qemu-system-x86_64
+	QEMU_PACKAGE=qemu-system-x86
+	# Five-level page tables would only make each emulated page walk longer.
+	QEMU_MACHINE=(-machine q35 -cpu "max,la57=off")
+	CONSOLE="console=ttyS0 earlyprintk=ttyS0,115200"
+	CC_PREFIX=x86_64-linux-gnu-
+	;;
+arm64)
+	QEMU=qemu-system-aarch64
+	QEMU_PACKAGE=qemu-system-arm
+	QEMU_MACHINE=(-machine "virt,gic-version=3" -cpu "max,pauth-impdef=on")
+	CONSOLE="console=ttyAMA0 earlycon"
+	CC_PREFIX=aarch64-linux-gnu-
+	;;
+*)
+	die "ARCH=$ARCH is not supported: use x86_64 or arm64"
+	;;
+esac
+
+# The guest's compiler and binutils: the host's own where they fit.
+case $CC_PREFIX in
+"$(uname -m)"-*) CC_PREFIX= ;;
+esac

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0
+# lib.sh: one way to boot a VM; what the test harness, the shell and the demo share.
+# shellcheck shell=bash
+
+. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
+VM=$TOP/selftests/vm
+. "$VM/arch.sh"
+IMAGES=$OUT/$ARCH/image	# kernels, built elsewhere
+GUEST=$OUT/$ARCH/vm	# what is built here for the guest
+
+# kernel_image NAME: the file of a kernel, named as in a spec or by its path.
+kernel_image() {
+	local name=$1
+	# Everything on another kernel, without touching a spec.
+	[ "$name" != luo ] || name=${VM_LUO:-luo}
+	case $name in
+	*/*) echo "$name" ;;
+	*) echo "$IMAGES/$name" ;;
+	esac
+}
+
+# vm_defaults: a spec without a word in it.
+# shellcheck disable=SC2034
+vm_defaults() {
+	DESC='' RUN='' KERNEL=luo KERNEL2='' MEM=1G SMP=2 APPEND='' ICOUNT=0
+	INITRD=$GUEST/initrd
+	KEXECS=0 TIMEOUT=120 LOG_MUST='' LOG_ALLOW=''
+}
+
+# vm_images: build what the VM described by the variables of a spec needs.
+# Sets BOOT_DISK.
+vm_images() {
+	local kernel kernel2=
+	kernel=$(kernel_image "$KERNEL")
+	[ -z "$KERNEL2" ] || kernel2=$(kernel_image "$KERNEL2")
+	"$VM/images" guest
+	BOOT_DISK=$("$VM/images" boot "$INITRD" "$kernel" ${kernel2:+"$kernel2"})
+}
+
+# vm_command SCRIPT [WORD...]: set QEMU_CMD to boot the VM described by the
+# variables of a spec. Its init runs the shell script in the file SCRIPT; the WORDs
+# go to the kernel's command line. The caller adds where the serial line and the
+# TAP channel lead.
+vm_command() {
+	local script=$1 accel=(-accel "tcg,thread=multi")
+	shift
+	if [ "$ICOUNT" = 1 ]; then
+		accel=(-accel "tcg,thread=single" -icount "shift=0,sleep=off")
+		SMP=1
+	fi
+	QEMU_CMD=("$QEMU" "${QEMU_MACHINE[@]}" "${accel[@]}" -m "$MEM" -smp "$SMP"
+		-nodefaults -no-user-config -display none -no-reboot
+		-kernel "$(kernel_image "$KERNEL")" -initrd "$INITRD"
+		-append "$CONSOLE panic=-1 oops=panic kho=on liveupdate=on luo_stage=0${*:+ $*}${APPEND:+ $APPEND}"
+		-device virtio-rng-pci)
+	vm_disk script "$script"
+	vm_disk selftests "$GUEST/selftests.img"
+	vm_disk boot "$BOOT_DISK"
+}
+
+# vm_disk SERIAL FILE: the guest finds a disk by its serial number.
+vm_disk() {
+	QEMU_CMD+=(-drive "if=none,id=$1,format=raw,readonly=on,file.locking=off,file=$2"
+		-device "virtio-blk-pci,drive=$1,serial=$1")
+}
+
+# vm_tap_port: the program's output leaves through a port of its own. Without
+# ioeventfd QEMU takes each write before the guest goes on, so that nothing is
+# under way when a kexec resets the device.
+vm_tap_port() {
+	QEMU_CMD+=(-device "virtio-serial-pci,ioeventfd=off"
+		-chardev "file,id=tap,path=$1" -device "virtserialport,chardev=tap,name=tap")
+}
+
+# vm_script TEXT FILE: a shell script as a disk; NULs pad it to whole sectors.
+vm_script() {
+	printf '%s\n' "$1" > "$2"
+	truncate -s %4096 "$2"
+}
+
+# split_log SERIAL DIR: each kernel's log to a file of its own, DIR/kernel.N.log.
+split_log() {
+	rm -f "$2"/kernel.*.log
+	tr -d '\r' < "$1" | awk -v dir="$2" '
+		/^(\[ *[0-9.]+\] )?Linux version / { n++ }
+		{ print > (dir "/kernel." (n ? n - 1 : 0) ".log") }'
+}
