@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A file type for the tests: /dev/luo_test, whose files consist of one number.
+ *
+ * Every callback of its handler is logged as "luo_testfh: CALL NUMBER", and
+ * fails for the file whose number is in the parameter of that name.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/anon_inodes.h>
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/io.h>
+#include <linux/kexec_handover.h>
+#include <linux/liveupdate.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+struct luo_test_ser {
+	u64 number;
+	u64 freezes;
+};
+
+struct luo_test_file {
+	u64 number;
+};
+
+#define FAIL_PARAM(call)						\
+	static unsigned long fail_##call;				\
+	module_param(fail_##call, ulong, 0644);				\
+	MODULE_PARM_DESC(fail_##call, "number of the file whose " #call " fails")
+
+FAIL_PARAM(preserve);
+FAIL_PARAM(freeze);
+FAIL_PARAM(retrieve);
+FAIL_PARAM(can_finish);
+
+/* Whether a retrieve that failed may be tried again. */
+static bool retryable;
+module_param(retryable, bool, 0444);
+
+static int luo_test_open(struct inode *inode, struct file *file)
+{
+	file->private_data = kzalloc(sizeof(struct luo_test_file), GFP_KERNEL);
+	return file->private_data ? 0 : -ENOMEM;
+}
+
+static int luo_test_release(struct inode *inode, struct file *file)
+{
+	kfree(file->private_data);
+	return 0;
+}
+
+static ssize_t luo_test_write(struct file *file, const char __user *buf,
+			      size_t len, loff_t *pos)
+{
+	struct luo_test_file *f = file->private_data;
+	int err = kstrtou64_from_user(buf, len, 0, &f->number);
+
+	return err ?: len;
+}
+
+static ssize_t luo_test_read(struct file *file, char __user *buf, size_t len,
+			     loff_t *pos)
+{
+	struct luo_test_file *f = file->private_data;
+	char text[24];
+	int n = scnprintf(text, sizeof(text), "%llu\n", f->number);
+
+	return simple_read_from_buffer(buf, len, pos, text, n);
+}
+
+static const struct file_operations luo_test_fops = {
+	.owner = THIS_MODULE,
+	.open = luo_test_open,
+	.release = luo_test_release,
+	.read = luo_test_read,
+	.write = luo_test_write,
+};
+
+static struct miscdevice luo_test_dev = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "luo_test",
+	.fops = &luo_test_fops,
+};
+
+static u64 luo_test_number(struct file *file)
+{
+	struct luo_test_file *f = file->private_data;
+
+	return f->number;
+}
+
+static bool luo_test_can_preserve(struct liveupdate_file_handler *handler,
+				  struct file *file)
+{
+	return file->f_op == &luo_test_fops;
+}
+
+static int luo_test_preserve(struct liveupdate_file_op_args *args)
+{
+	u64 number = luo_test_number(args->file);
+	struct luo_test_ser *ser;
+
+	pr_info("preserve %llu\n", number);
+	if (number && number == fail_preserve)
+		return -EIO;
+	ser = kho_alloc_preserve(sizeof(*ser));
+	if (IS_ERR(ser))
+		return PTR_ERR(ser);
+	ser->number = number;
+	args->serialized_data = virt_to_phys(ser);
+	return 0;
+}
+
+static void luo_test_unpreserve(struct liveupdate_file_op_args *args)
+{
+	pr_info("unpreserve %llu\n", luo_test_number(args->file));
+	kho_unpreserve_free(phys_to_virt(args->serialized_data));
+}
+
+static int luo_test_freeze(struct liveupdate_file_op_args *args)
+{
+	struct luo_test_ser *ser = phys_to_virt(args->serialized_data);
+
+	pr_info("freeze %llu\n", ser->number);
+	if (ser->number && ser->number == fail_freeze)
+		return -EIO;
+	ser->freezes++;
+	return 0;
+}
+
+static void luo_test_unfreeze(struct liveupdate_file_op_args *args)
+{
+	struct luo_test_ser *ser = phys_to_virt(args->serialized_data);
+
+	pr_info("unfreeze %llu\n", ser->number);
+	ser->freezes--;
+}
+
+static int luo_test_retrieve(struct liveupdate_file_op_args *args)
+{
+	struct luo_test_ser *ser = phys_to_virt(args->serialized_data);
+	struct luo_test_file *f;
+	struct file *file;
+
+	pr_info("retrieve %llu frozen %llu\n", ser->number, ser->freezes);
+	if (ser->number && ser->number == fail_retrieve)
+		return -EIO;
+	f = kzalloc_obj(*f);
+	if (!f)
+		return -ENOMEM;
+	f->number = ser->number;
+	file = anon_inode_getfile("[luo_test]", &luo_test_fops, f, O_RDWR);
+	if (IS_ERR(file)) {
+		kfree(f);
+		return PTR_ERR(file);
+	}
+	args->file = file;
+	return 0;
+}
+
+static bool luo_test_can_finish(struct liveupdate_file_op_args *args)
+{
+	struct luo_test_ser *ser = phys_to_virt(args->serialized_data);
+
+	pr_info("can_finish %llu\n", ser->number);
+	return !ser->number || ser->number != fail_can_finish;
+}
+
+static void luo_test_finish(struct liveupdate_file_op_args *args)
+{
+	struct luo_test_ser *ser = phys_to_virt(args->serialized_data);
+
+	pr_info("finish %llu status %d\n", ser->number, args->retrieve_status);
+	kho_restore_free(ser);
+}
+
+static struct liveupdate_file_ops luo_test_ops = {
+	.can_preserve = luo_test_can_preserve,
+	.preserve = luo_test_preserve,
+	.unpreserve = luo_test_unpreserve,
+	.freeze = luo_test_freeze,
+	.unfreeze = luo_test_unfreeze,
+	.retrieve = luo_test_retrieve,
+	.can_finish = luo_test_can_finish,
+	.finish = luo_test_finish,
+	.owner = THIS_MODULE,
+};
+
+static struct liveupdate_file_handler luo_test_handler = {
+	.ops = &luo_test_ops,
+	.compatible = "luo-test-v1",
+};
+
+static int __init luo_test_init(void)
+{
+	int err;
+
+	luo_test_ops.retrieve_retryable = retryable;
+	err = liveupdate_register_file_handler(&luo_test_handler);
+	if (err)
+		return err;
+	err = misc_register(&luo_test_dev);
+	if (err)
+		liveupdate_unregister_file_handler(&luo_test_handler);
+	return err;
+}
+module_init(luo_test_init);
+
+static void __exit luo_test_exit(void)
+{
+	misc_deregister(&luo_test_dev);
+	liveupdate_unregister_file_handler(&luo_test_handler);
+}
+module_exit(luo_test_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("A file type to test live updates with");
