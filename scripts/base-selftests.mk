@@ -4,18 +4,24 @@
 
 SRC := $(BASE)/tools/testing/selftests/liveupdate
 DST := $(OUT)/$(ARCH)/base-selftests
-USR := $(OUT)/$(ARCH)/build/luo/usr/include
+# One header only: the rest of the kernel's uapi must match the C library's.
+UAPI := $(OUT)/src/luo/include/uapi/linux/liveupdate.h
+INC := $(OUT)/$(ARCH)/obj/base-selftests/include
 CC  := $(CROSS_COMPILE)gcc
 PROGS := liveupdate luo_kexec_simple luo_multi_session luo_stress_files luo_stress_sessions
 COMMON := $(wildcard $(SRC)/lib/*.c $(SRC)/lib/include/*.h $(SRC)/../kselftest*.h $(SRC)/../kselftest/*.h) \
-	$(USR)/linux/liveupdate.h
+	$(INC)/linux/liveupdate.h
 
 all: $(addprefix $(DST)/,$(PROGS)) $(DST)/do_kexec.sh
 
 $(DST)/%: $(SRC)/%.c $(COMMON)
 	@mkdir -p $(DST)
-	$(CC) -static -Wall -O2 -Wno-unused-function -D_GNU_SOURCE= -isystem $(USR) -I$(SRC)/lib/include -I$(SRC)/.. \
+	$(CC) -static -Wall -O2 -Wno-unused-function -D_GNU_SOURCE= -isystem $(INC) -I$(SRC)/lib/include -I$(SRC)/.. \
 		-o $@ $< $(filter %.c,$(wordlist 2,$(words $^),$^))
+
+$(INC)/linux/liveupdate.h: $(UAPI)
+	@mkdir -p $(@D)
+	cp $< $@
 
 $(DST)/do_kexec.sh: $(SRC)/do_kexec.sh
 	@mkdir -p $(DST)

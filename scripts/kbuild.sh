@@ -6,7 +6,7 @@
 #   stock  the base as it is             luo    the prepared tree
 #   debug  the same, with every checker  check  what scripts/check compiles
 kbuild_setup() {
-	local variant=$1 cc=gcc
+	local variant=$1 hostcc
 	case $variant in
 	stock) src=$OUT/src/base ;;
 	luo|debug|check) src=$OUT/src/luo ;;
@@ -21,15 +21,15 @@ kbuild_setup() {
 	esac
 	cross=
 	[ "$(uname -m)" = "${triple%%-*}" ] || cross=$triple-
-	cc=${cross}gcc
-	# One cache for all checkouts: nothing absolute may reach the compiler's output.
+	export KERNEL_SRC=$src KERNEL_CC=${cross}gcc
+	hostcc=gcc
 	if command -v ccache > /dev/null; then
-		cc="ccache $cc"
-		export CCACHE_BASEDIR=$OUT CCACHE_NOHASHDIR=1
-		export CCACHE_SLOPPINESS=time_macros,include_file_mtime,include_file_ctime
+		KERNEL_CC="ccache $KERNEL_CC" hostcc="ccache gcc"
+		# Nothing absolute may reach the compiler's output: the cache serves all checkouts.
+		export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$OUT
 	fi
 	export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970' KBUILD_BUILD_VERSION=1
 	export KBUILD_BUILD_USER=luo KBUILD_BUILD_HOST=luo LC_ALL=C
-	KMAKE=(make -C "$src" O="$build" ARCH="$karch" CROSS_COMPILE="$cross" CC="$cc" HOSTCC="${cc/"$cross"gcc/gcc}"
-		KCFLAGS="-fdebug-prefix-map=$OUT=.")
+	KMAKE=(make -C "$src" O="$build" ARCH="$karch" CROSS_COMPILE="$cross" CC="$TOP/scripts/cc" HOSTCC="$hostcc"
+		KCFLAGS="-fdebug-prefix-map=$build=.")
 }
