@@ -1,0 +1,644 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Live update of memfds.
+ *
+ * What survives: contents, size, holes, position, seals, name, access mode and
+ * status flags, owner and permission bits; large folios stay large. Pages that
+ * lie side by side in file and memory come back as large folios too. What does
+ * not: timestamps, extended attributes, memory policy, leases and locks, and
+ * whatever concerns a mapping of the file. memfds on hugetlb are refused.
+ *
+ * PRESERVE_FD fixes the file's size and pins and preserves the pages it has;
+ * the file may be read and written on, holes included. Freezing preserves the
+ * pages that came since, and keeps more from coming: user space runs on until
+ * the machine is stopped, but whoever needs a new page waits.
+ *
+ * A page is found and pinned under its folio lock. Until then it may move, be
+ * swapped out or merged into a larger one; from then on it stays what and where
+ * it is, as truncation and hole punching are refused.
+ *
+ * Locks: session mutex (taken by the core) > inode lock > folio lock > i_pages
+ * lock. Freezing takes no inode lock: a writer that waits for a page holds it.
+ */
+#define pr_fmt(fmt) "memfd_luo: " fmt
+
+#include <linux/fcntl.h>
+#include <linux/file.h>
+#include <linux/folio_batch.h>
+#include <linux/fs.h>
+#include <linux/hugetlb.h>
+#include <linux/io.h>
+#include <linux/kexec_handover.h>
+#include <linux/liveupdate.h>
+#include <linux/memcontrol.h>
+#include <linux/memfd.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/shmem_fs.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uidgid.h>
+#include <linux/user_namespace.h>
+#include <uapi/linux/memfd.h>
+
+#include "internal.h"
+#include "memfd_luo_extents.h"
+
+#define MEMFD_LUO_PREFIX	"memfd:"
+#define MEMFD_LUO_PREFIX_LEN	(sizeof(MEMFD_LUO_PREFIX) - 1)
+#define MEMFD_LUO_MOVE_TRIES	10
+
+static_assert(NAME_MAX - MEMFD_LUO_PREFIX_LEN < MEMFD_LUO_NAME_SIZE);
+
+/* A memfd of this kernel, preserved for the next. */
+struct memfd_luo_outgoing {
+	struct memfd_luo_header *header;
+	struct memfd_luo_list chain[MEMFD_LUO_CHAINS];
+};
+
+/* A memfd being retrieved. The pages of @unit are restored, and in no file. */
+struct memfd_luo_incoming {
+	struct memfd_luo_reader reader;
+	struct memfd_luo_run unit;
+	struct file *file;
+};
+
+/* Preserving */
+
+static int memfd_luo_pin_locked(struct folio *folio)
+{
+	if (folio_contain_hwpoisoned_page(folio))
+		return -EHWPOISON;
+
+	/* As clean as a hole that was only read it could be dropped. */
+	folio_mark_dirty(folio);
+
+	if (!folio_is_longterm_pinnable(folio))
+		return -EAGAIN;
+	return try_grab_folio(folio, 1, FOLL_PIN);
+}
+
+/* Move what is at @index out of CMA, which KHO's scratch areas are part of. */
+static int memfd_luo_move(struct file *file, pgoff_t index)
+{
+	const loff_t pos = (loff_t)index << PAGE_SHIFT;
+	struct folio *folio;
+	pgoff_t offset;
+	long nr;
+
+	nr = memfd_pin_folios(file, pos, pos, &folio, 1, &offset);
+	if (nr < 0)
+		return nr;
+
+	/* Pinned without its lock: it may have left the file in the meantime. */
+	unpin_folio(folio);
+	return 0;
+}
+
+/*
+ * Find what is at @index, in memory or swap, and pin it for good. Return: the
+ * folio; NULL if there is none; or an error.
+ */
+static struct folio *memfd_luo_pin(struct file *file, pgoff_t index)
+{
+	struct folio *folio;
+	int err;
+
+	for (int i = 0; i < MEMFD_LUO_MOVE_TRIES; i++) {
+		/* Zeroes what fallocate() left uninitialized, too. */
+		err = shmem_get_folio(file_inode(file), index, 0, &folio,
+				      SGP_NOALLOC);
+		if (err)
+			return err == -ENOENT ? NULL : ERR_PTR(err);
+
+		err = memfd_luo_pin_locked(folio);
+		folio_unlock(folio);
+		folio_put(folio);
+		if (!err)
+			return folio;
+		if (err == -EAGAIN)
+			err = memfd_luo_move(file, index);
+		if (err)
+			return ERR_PTR(err);
+	}
+	return ERR_PTR(-EBUSY);
+}
+
+/* As memfd_luo_pin(), with a folio that probably is it, and referenced. */
+static struct folio *memfd_luo_pin_found(struct file *file, pgoff_t index,
+					 struct folio *folio)
+{
+	int err = -EAGAIN;
+
+	if (xa_is_value(folio))
+		return memfd_luo_pin(file, index);
+
+	folio_lock(folio);
+	if (folio->mapping == file->f_mapping && folio_test_uptodate(folio))
+		err = memfd_luo_pin_locked(folio);
+	folio_unlock(folio);
+
+	if (err == -EAGAIN)
+		return memfd_luo_pin(file, index);
+	return err ? ERR_PTR(err) : folio;
+}
+
+static void memfd_luo_unpin(u64 pfn, u64 nr)
+{
+	const u64 end = pfn + nr;
+
+	while (pfn < end) {
+		struct folio *folio = pfn_folio(pfn);
+
+		pfn += folio_nr_pages(folio);
+		unpin_folio(folio);
+	}
+}
+
+static int memfd_luo_collect_batch(struct file *file, struct folio_batch *batch,
+				   const pgoff_t *indices, pgoff_t *next,
+				   struct memfd_luo_list *list)
+{
+	int err;
+
+	for (int i = 0; i < folio_batch_count(batch); i++) {
+		struct folio *folio;
+
+		/* Part of a large folio that was swapped in just now. */
+		if (indices[i] < *next)
+			continue;
+
+		folio = memfd_luo_pin_found(file, indices[i], batch->folios[i]);
+		if (IS_ERR(folio))
+			return PTR_ERR(folio);
+		if (!folio)
+			continue;
+
+		err = -EBUSY;
+		if (!WARN_ON_ONCE(folio->index < *next))
+			err = memfd_luo_list_add(list, folio->index,
+						 folio_pfn(folio),
+						 folio_nr_pages(folio));
+		if (err) {
+			unpin_folio(folio);
+			return err;
+		}
+		*next = folio_next_index(folio);
+	}
+	return 0;
+}
+
+/* Pin and preserve all pages from @start up to @end, which are not yet. */
+static int memfd_luo_collect(struct file *file, pgoff_t start, pgoff_t end,
+			     struct memfd_luo_list *list)
+{
+	pgoff_t indices[FOLIO_BATCH_SIZE];
+	pgoff_t next = start;
+	struct folio_batch batch;
+	int err = 0;
+
+	folio_batch_init(&batch);
+	while (!err && start < end &&
+	       find_get_entries(file->f_mapping, &start, end - 1, &batch, indices)) {
+		err = memfd_luo_collect_batch(file, &batch, indices, &next, list);
+		folio_batch_remove_exceptionals(&batch);
+		folio_batch_release(&batch);
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
+		cond_resched();
+	}
+	return err ?: memfd_luo_list_close(list);
+}
+
+static pgoff_t memfd_luo_size_pages(struct file *file)
+{
+	return DIV_ROUND_UP_ULL(i_size_read(file_inode(file)), PAGE_SIZE);
+}
+
+/* The pages that came into the file since it was preserved. */
+static int memfd_luo_collect_late(struct file *file,
+				  struct memfd_luo_outgoing *out)
+{
+	struct memfd_luo_list *late = &out->chain[MEMFD_LUO_CHAIN_LATE];
+	const pgoff_t size = memfd_luo_size_pages(file);
+	struct memfd_luo_cursor cursor = {
+		.block = out->chain[MEMFD_LUO_CHAIN_PRESERVED].first,
+	};
+	struct memfd_luo_run run;
+	pgoff_t start = 0;
+	int err;
+
+	while (memfd_luo_cursor_peek(&cursor, &run, memfd_luo_block_at)) {
+		if (start < run.index) {
+			err = memfd_luo_collect(file, start, run.index, late);
+			if (err)
+				return err;
+		}
+		start = run.index + run.nr;
+		cursor.pos++;
+	}
+	return memfd_luo_collect(file, start, size, late);
+}
+
+static void memfd_luo_fill_header(struct file *file,
+				  struct memfd_luo_outgoing *out)
+{
+	struct memfd_luo_header *header = out->header;
+	const struct memfd_luo_list *base = &out->chain[MEMFD_LUO_CHAIN_PRESERVED];
+	const struct memfd_luo_list *late = &out->chain[MEMFD_LUO_CHAIN_LATE];
+	struct inode *inode = file_inode(file);
+
+	header->page_shift = PAGE_SHIFT;
+	header->size = i_size_read(inode);
+	header->pos = READ_ONCE(file->f_pos);
+	header->seals = READ_ONCE(SHMEM_I(inode)->seals);
+	header->f_flags = READ_ONCE(file->f_flags) & MEMFD_LUO_F_FLAGS;
+	header->mode = READ_ONCE(inode->i_mode) & MEMFD_LUO_MODE;
+	header->uid = from_kuid_munged(&init_user_ns, inode->i_uid);
+	header->gid = from_kgid_munged(&init_user_ns, inode->i_gid);
+	header->nr_extents = base->nr_extents + late->nr_extents;
+	header->nr_pages = base->nr_pages + late->nr_pages;
+	strscpy(header->name,
+		file->f_path.dentry->d_name.name + MEMFD_LUO_PREFIX_LEN);
+}
+
+static bool memfd_luo_can_preserve(struct liveupdate_file_handler *handler,
+				   struct file *file)
+{
+	struct inode *inode = file_inode(file);
+
+	/* hugetlb is ours to refuse, with an errno that tells why. */
+	if (!shmem_file(file) && !is_file_hugepages(file))
+		return false;
+
+	return !inode->i_nlink && inode->i_sb->s_flags & SB_KERNMOUNT &&
+	       !IS_PRIVATE(inode) &&
+	       str_has_prefix(file->f_path.dentry->d_name.name, MEMFD_LUO_PREFIX);
+}
+
+/* Several open files of one inode would preserve its pages twice. */
+static unsigned long memfd_luo_get_id(struct file *file)
+{
+	return (unsigned long)file_inode(file);
+}
+
+static void memfd_luo_fix_size(struct inode *inode, bool fix)
+{
+	inode_lock(inode);
+	shmem_freeze(inode, fix);
+	inode_unlock(inode);
+}
+
+static void memfd_luo_free_outgoing(struct memfd_luo_outgoing *out)
+{
+	memfd_luo_list_drop(&out->chain[MEMFD_LUO_CHAIN_PRESERVED],
+			    memfd_luo_unpin);
+	kho_unpreserve_free(out->header);
+	kfree(out);
+}
+
+static struct memfd_luo_outgoing *memfd_luo_alloc_outgoing(void)
+{
+	struct memfd_luo_outgoing *out = kzalloc_obj(*out);
+
+	if (!out)
+		return ERR_PTR(-ENOMEM);
+
+	out->header = kho_alloc_preserve(PAGE_SIZE);
+	if (IS_ERR(out->header)) {
+		int err = PTR_ERR(out->header);
+
+		kfree(out);
+		return ERR_PTR(err);
+	}
+
+	for (int i = 0; i < MEMFD_LUO_CHAINS; i++)
+		memfd_luo_list_init(&out->chain[i], &out->header->chain[i].block);
+	return out;
+}
+
+static int memfd_luo_preserve(struct liveupdate_file_op_args *args)
+{
+	struct file *file = args->file;
+	struct inode *inode = file_inode(file);
+	struct memfd_luo_outgoing *out;
+	unsigned int flags;
+	int err;
+
+	if (is_file_hugepages(file) ||
+	    SHMEM_I(inode)->seals & ~MEMFD_LUO_ALL_SEALS)
+		return -EOPNOTSUPP;
+
+	out = memfd_luo_alloc_outgoing();
+	if (IS_ERR(out))
+		return PTR_ERR(out);
+
+	memfd_luo_fix_size(inode, true);
+	/* What is swapped in here need not be moved. */
+	flags = memalloc_pin_save();
+	err = memfd_luo_collect(file, 0, memfd_luo_size_pages(file),
+				&out->chain[MEMFD_LUO_CHAIN_PRESERVED]);
+	memalloc_pin_restore(flags);
+	if (err) {
+		memfd_luo_free_outgoing(out);
+		memfd_luo_fix_size(inode, false);
+		return err;
+	}
+
+	memfd_luo_fill_header(file, out);
+	args->private_data = out;
+	args->serialized_data = virt_to_phys(out->header);
+	return 0;
+}
+
+static void memfd_luo_unpreserve(struct liveupdate_file_op_args *args)
+{
+	memfd_luo_free_outgoing(args->private_data);
+	args->private_data = NULL;
+	memfd_luo_fix_size(file_inode(args->file), false);
+}
+
+static void memfd_luo_unfreeze(struct liveupdate_file_op_args *args)
+{
+	struct memfd_luo_outgoing *out = args->private_data;
+
+	memfd_luo_list_drop(&out->chain[MEMFD_LUO_CHAIN_LATE], memfd_luo_unpin);
+	memfd_luo_fill_header(args->file, out);
+	shmem_hold(file_inode(args->file), false);
+}
+
+static int memfd_luo_freeze(struct liveupdate_file_op_args *args)
+{
+	struct memfd_luo_outgoing *out = args->private_data;
+	unsigned int flags;
+	int err;
+
+	shmem_hold(file_inode(args->file), true);
+
+	flags = memalloc_pin_save();
+	err = memfd_luo_collect_late(args->file, out);
+	memalloc_pin_restore(flags);
+	if (err) {
+		memfd_luo_unfreeze(args);
+		return err;
+	}
+
+	memfd_luo_fill_header(args->file, out);
+	return 0;
+}
+
+static u64 memfd_luo_preserved_bytes(struct liveupdate_file_op_args *args)
+{
+	const struct memfd_luo_outgoing *out = args->private_data;
+	u64 pages = 1;
+
+	for (int i = 0; i < MEMFD_LUO_CHAINS; i++)
+		pages += out->chain[i].nr_blocks + out->chain[i].nr_pages;
+	return pages << PAGE_SHIFT;
+}
+
+/* Retrieving */
+
+static int memfd_luo_insert_locked(struct inode *inode, struct folio *folio,
+				   pgoff_t index, gfp_t gfp)
+{
+	const long nr = folio_nr_pages(folio);
+	int err;
+
+	err = mem_cgroup_charge(folio, NULL, gfp);
+	if (err)
+		return err;
+
+	err = shmem_add_to_page_cache(folio, inode->i_mapping, index, NULL, gfp);
+	if (err)
+		goto uncharge;
+
+	if (shmem_inode_acct_blocks(inode, nr)) {
+		filemap_remove_folio(folio);
+		err = -ENOMEM;
+		goto uncharge;
+	}
+
+	shmem_recalc_inode(inode, nr, 0);
+	folio_mark_uptodate(folio);
+	folio_mark_dirty(folio);
+	folio_add_lru(folio);
+	return 0;
+
+uncharge:
+	mem_cgroup_uncharge(folio);
+	return err;
+}
+
+/* Put the folios of in->unit into the file; what fails stays in in->unit. */
+static int memfd_luo_insert_unit(struct memfd_luo_incoming *in)
+{
+	struct inode *inode = file_inode(in->file);
+	const gfp_t gfp = mapping_gfp_mask(inode->i_mapping);
+	int err;
+
+	while (in->unit.nr) {
+		struct folio *folio = pfn_folio(in->unit.pfn);
+		const u64 nr = folio_nr_pages(folio);
+
+		__folio_set_locked(folio);
+		__folio_set_swapbacked(folio);
+		err = memfd_luo_insert_locked(inode, folio, in->unit.index, gfp);
+		folio_unlock(folio);
+		if (err)
+			return err;
+
+		folio_put(folio);
+		memfd_luo_run_advance(&in->unit, nr);
+	}
+	return 0;
+}
+
+static bool memfd_luo_restore_unit(struct memfd_luo_incoming *in)
+{
+	const struct memfd_luo_run *unit = &in->unit;
+	const unsigned int max = mapping_max_folio_order(in->file->f_mapping);
+	struct folio *folio;
+
+	if (unit->nr > 1ULL << max || !IS_ALIGNED(unit->index, unit->nr))
+		return kho_restore_pages(PFN_PHYS(unit->pfn), unit->nr);
+
+	folio = kho_restore_folio(PFN_PHYS(unit->pfn));
+	if (folio && folio_test_large(folio))
+		folio_set_large_rmappable(folio);
+	return folio;
+}
+
+static int memfd_luo_fill(struct memfd_luo_incoming *in)
+{
+	int err;
+
+	/* What an earlier attempt could not insert. */
+	err = memfd_luo_insert_unit(in);
+	while (!err && memfd_luo_read(&in->reader, &in->unit)) {
+		if (WARN_ON_ONCE(!memfd_luo_restore_unit(in))) {
+			in->unit.nr = 0;
+			return -EIO;
+		}
+		err = memfd_luo_insert_unit(in);
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
+		cond_resched();
+	}
+	return err;
+}
+
+/* An empty memfd that is what the record says, but for its access mode. */
+static struct file *memfd_luo_create_file(const struct memfd_luo_header *header)
+{
+	char name[MEMFD_LUO_PREFIX_LEN + MEMFD_LUO_NAME_SIZE];
+	struct inode *inode;
+	struct file *file;
+	int err;
+
+	snprintf(name, sizeof(name), MEMFD_LUO_PREFIX "%s", header->name);
+	file = memfd_alloc_file(name, MFD_ALLOW_SEALING);
+	if (IS_ERR(file))
+		return file;
+
+	inode = file_inode(file);
+	inode->i_mode = (inode->i_mode & S_IFMT) | header->mode;
+	inode->i_uid = make_kuid(&init_user_ns, header->uid);
+	inode->i_gid = make_kgid(&init_user_ns, header->gid);
+	i_size_write(inode, header->size);
+
+	/* Sealing looks for pinned pages: cheap while there are none at all. */
+	if (header->seals) {
+		err = memfd_add_seals(file, header->seals);
+		if (err) {
+			fput(file);
+			return ERR_PTR(err);
+		}
+	}
+	return file;
+}
+
+static struct file *memfd_luo_create(const struct memfd_luo_header *header)
+{
+	struct file *file = memfd_luo_create_file(header), *reopened;
+
+	if (IS_ERR(file))
+		return file;
+
+	if (file->f_flags != header->f_flags) {
+		reopened = dentry_open(&file->f_path, header->f_flags,
+				       current_cred());
+		fput(file);
+		if (IS_ERR(reopened))
+			return reopened;
+		file = reopened;
+	}
+	file->f_pos = header->pos;
+	return file;
+}
+
+static struct memfd_luo_incoming *memfd_luo_start(u64 data)
+{
+	struct memfd_luo_incoming *in = kzalloc_obj(*in);
+	int err;
+
+	if (!in)
+		return ERR_PTR(-ENOMEM);
+
+	err = memfd_luo_open(&in->reader, data);
+	if (err) {
+		kfree(in);
+		return ERR_PTR(err);
+	}
+	return in;
+}
+
+static int memfd_luo_retrieve(struct liveupdate_file_op_args *args)
+{
+	struct memfd_luo_incoming *in = args->private_data;
+	int err;
+
+	if (!in) {
+		in = memfd_luo_start(args->serialized_data);
+		if (IS_ERR(in))
+			return PTR_ERR(in);
+		args->private_data = in;
+	}
+
+	if (!in->file) {
+		struct file *file = memfd_luo_create(in->reader.header);
+
+		if (IS_ERR(file))
+			return PTR_ERR(file);
+		in->file = file;
+	}
+
+	err = memfd_luo_fill(in);
+	if (err)
+		return err;
+
+	memfd_luo_free_record(in->reader.header);
+	args->file = in->file;
+	args->private_data = NULL;
+	kfree(in);
+	return 0;
+}
+
+static void memfd_luo_finish(struct liveupdate_file_op_args *args)
+{
+	struct memfd_luo_incoming *in = args->private_data;
+
+	if (args->retrieve_status > 0)
+		return;
+
+	if (!in) {
+		memfd_luo_reclaim(args->serialized_data);
+		return;
+	}
+
+	while (in->unit.nr) {
+		struct folio *folio = pfn_folio(in->unit.pfn);
+
+		memfd_luo_run_advance(&in->unit, folio_nr_pages(folio));
+		folio_put(folio);
+	}
+	memfd_luo_free_all(&in->reader);
+	if (in->file)
+		fput(in->file);
+	args->private_data = NULL;
+	kfree(in);
+}
+
+static const struct liveupdate_file_ops memfd_luo_ops = {
+	.can_preserve = memfd_luo_can_preserve,
+	.preserve = memfd_luo_preserve,
+	.unpreserve = memfd_luo_unpreserve,
+	.freeze = memfd_luo_freeze,
+	.unfreeze = memfd_luo_unfreeze,
+	.retrieve = memfd_luo_retrieve,
+	.finish = memfd_luo_finish,
+	.get_id = memfd_luo_get_id,
+	.preserved_bytes = memfd_luo_preserved_bytes,
+	.retrieve_retryable = true,
+	.owner = THIS_MODULE,
+};
+
+static struct liveupdate_file_handler memfd_luo_handler = {
+	.ops = &memfd_luo_ops,
+	.compatible = MEMFD_LUO_FH_COMPATIBLE,
+};
+
+static int __init memfd_luo_init(void)
+{
+	int err = liveupdate_register_file_handler(&memfd_luo_handler);
+
+	/* Live update was not asked for on the command line. */
+	if (err == -EOPNOTSUPP)
+		return 0;
+	if (err)
+		pr_err("registering failed: %pe\n", ERR_PTR(err));
+	return err;
+}
+late_initcall(memfd_luo_init);
