@@ -18,7 +18,6 @@
 
 static const char *next_image = "/boot/kernel";
 static char next_args[512];
-static bool loaded;
 
 const char *vm_arg(const char *key)
 {
@@ -99,7 +98,7 @@ static void next_cmdline(char *line)
 	strcat(line, next_args);
 }
 
-int vm_kexec_load(void)
+static int kexec_load(void)
 {
 	int kernel, initrd, ret = 0;
 	char line[CMDLINE_MAX];
@@ -114,20 +113,17 @@ int vm_kexec_load(void)
 		ret = -errno;
 	close(kernel);
 	close(initrd);
-	loaded = !ret;
 	return ret;
 }
 
 int vm_kexec(void)
 {
-	int ret = loaded ? 0 : vm_kexec_load();
+	int ret = kexec_load();
 
 	if (ret)
 		return ret;
 	fflush(stdout);
 	tcdrain(STDOUT_FILENO);
-	/* What fails after this leaves the image loaded, with a stale count. */
-	loaded = false;
 	reboot(RB_KEXEC);
 	return -errno;
 }
