@@ -51,7 +51,7 @@ vm_command() {
 	QEMU_CMD=("$QEMU" "${QEMU_MACHINE[@]}" "${accel[@]}" -m "$MEM" -smp "$SMP"
 		-nodefaults -no-user-config -display none -no-reboot
 		-kernel "$(kernel_image "$KERNEL")" -initrd "$INITRD"
-		-append "$CONSOLE panic=-1 oops=panic kho=on liveupdate=on luo_stage=0${*:+ $*}${APPEND:+ $APPEND}"
+		-append "$KERNEL_WORDS $EARLY_WORDS panic=-1 oops=panic kho=on liveupdate=on luo_stage=0${*:+ $*}${APPEND:+ $APPEND}"
 		-device virtio-rng-pci)
 	vm_disk script "$script"
 	vm_disk selftests "$GUEST/selftests.img"
