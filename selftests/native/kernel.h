@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * As much of a kernel as code from mm/ and kernel/liveupdate/ needs to be
+ * compiled into a program: an arena for memory, and a KHO that remembers what
+ * is preserved, claimed and restored. linux/ has the headers that lead here.
+ */
+#ifndef NATIVE_KERNEL_H
+#define NATIVE_KERNEL_H
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef uint8_t u8;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef u64 phys_addr_t;
+
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC		0x0020
+#endif
+#define PAGE_SHIFT		12
+#define PAGE_SIZE		(1UL << PAGE_SHIFT)
+#define MAX_PAGE_ORDER		10
+#define MAX_PAGECACHE_ORDER	9
+#define MAX_LFS_FILESIZE	LLONG_MAX
+#define PFN_PHYS(pfn)		((phys_addr_t)(pfn) << PAGE_SHIFT)
+#define DIV_ROUND_UP_ULL(n, d)	(((u64)(n) + (d) - 1) / (d))
+#define min_t(type, a, b)	((type)(a) < (type)(b) ? (type)(a) : (type)(b))
+#define IS_ERR(ptr)		((uintptr_t)(ptr) >= (uintptr_t)-4095)
+#define PTR_ERR(ptr)		((long)(ptr))
+#define ERR_PTR(err)		((void *)(long)(err))
+#define pr_warn(...)		((void)0)
+#define cond_resched()		((void)0)
+
+#define ARENA_PAGES	8192UL
+#define ARENA_PFN	0x100000UL
+
+struct page {
+	bool head;		/* of a preserved area */
+	bool claimed;
+	u32 order;
+	int restored;
+	void *mem;		/* pages of files get some when they are looked at */
+};
+
+static struct page arena[ARENA_PAGES];
+static int kho_fail_after = -1;	/* calls until preserving fails */
+
+static inline struct page *pfn_to_page(u64 pfn)
+{
+	assert(pfn >= ARENA_PFN && pfn < ARENA_PFN + ARENA_PAGES);
+	return &arena[pfn - ARENA_PFN];
+}
+
+static inline void *phys_to_virt(u64 phys)
+{
+	struct page *page = pfn_to_page(phys >> PAGE_SHIFT);
+
+	assert(page->head && !(phys & (PAGE_SIZE - 1)));
+	if (!page->mem) {
+		page->mem = malloc(PAGE_SIZE);
+		memset(page->mem, rand(), PAGE_SIZE);
+	}
+	return page->mem;
+}
+
+static inline u64 virt_to_phys(const void *mem)
+{
+	for (u64 i = 0; i < ARENA_PAGES; i++) {
+		if (arena[i].mem == mem)
+			return PFN_PHYS(ARENA_PFN + i);
+	}
+	abort();
+}
+
+static inline int kho_preserve_pages(struct page *page, unsigned long nr)
+{
+	assert(nr && !(nr & (nr - 1)) && !((page - arena + ARENA_PFN) % nr));
+	assert(!page->head);
+	if (!kho_fail_after)
+		return -ENOMEM;
+	if (kho_fail_after > 0)
+		kho_fail_after--;
+	page->head = true;
+	page->order = __builtin_ctzl(nr);
+	return 0;
+}
+
+static inline void kho_unpreserve_pages(struct page *page, unsigned long nr)
+{
+	assert(page->head && 1UL << page->order == nr);
+	page->head = false;
+}
+
+static inline void *kho_alloc_preserve(size_t size)
+{
+	struct page *page = arena + ARENA_PAGES;
+	int err;
+
+	assert(size == PAGE_SIZE);
+	/* From the end, away from what tests use as pages of a file. */
+	do {
+		assert(page-- > arena);
+	} while (page->head || page->mem);
+
+	err = kho_preserve_pages(page, 1);
+	if (err)
+		return ERR_PTR(err);
+	page->mem = calloc(1, PAGE_SIZE);
+	return page->mem;
+}
+
+static inline void kho_unpreserve_free(void *mem)
+{
+	struct page *page = pfn_to_page(virt_to_phys(mem) >> PAGE_SHIFT);
+
+	kho_unpreserve_pages(page, 1);
+	free(mem);
+	page->mem = NULL;
+}
+
+static inline struct page *kho_head(u64 phys)
+{
+	u64 pfn = phys >> PAGE_SHIFT;
+
+	if (phys & (PAGE_SIZE - 1) || pfn < ARENA_PFN || pfn >= ARENA_PFN + ARENA_PAGES)
+		return NULL;
+	return pfn_to_page(pfn)->head ? pfn_to_page(pfn) : NULL;
+}
+
+static inline int kho_preserved_order(u64 phys)
+{
+	struct page *page = kho_head(phys);
+
+	return page ? (int)page->order : -ENOENT;
+}
+
+static inline int kho_claim(u64 phys)
+{
+	struct page *page = kho_head(phys);
+
+	if (!page)
+		return -ENOENT;
+	if (page->claimed)
+		return -EBUSY;
+	page->claimed = true;
+	return page->order;
+}
+
+static inline void kho_unclaim(u64 phys)
+{
+	assert(kho_head(phys)->claimed);
+	kho_head(phys)->claimed = false;
+}
+
+struct folio;
+
+static inline struct folio *kho_restore_folio(u64 phys)
+{
+	struct page *page = kho_head(phys);
+
+	assert(page && page->claimed);
+	page->head = false;
+	page->claimed = false;
+	page->restored++;
+	free(page->mem);
+	page->mem = NULL;
+	return (struct folio *)page;
+}
+
+static inline void folio_put(struct folio *folio)
+{
+	assert(((struct page *)folio)->restored == 1);
+}
+
+static inline void kho_restore_free(void *mem)
+{
+	kho_restore_folio(virt_to_phys(mem));
+}
+
+#endif /* NATIVE_KERNEL_H */
