@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Live update of memfds: taking them back in the next kernel.
+ *
+ * Restoring a page cannot be undone. What a failed attempt has restored stays
+ * with the file until the next attempt, which goes on from there.
+ */
+#include <linux/fcntl.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/kexec_handover.h>
+#include <linux/liveupdate.h>
+#include <linux/memcontrol.h>
+#include <linux/memfd.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/shmem_fs.h>
+#include <linux/slab.h>
+#include <linux/uidgid.h>
+#include <linux/user_namespace.h>
+#include <uapi/linux/memfd.h>
+
+#include "internal.h"
+#include "memfd_luo.h"
+#include "memfd_luo_extents.h"
+
+/* A memfd being retrieved. The pages of @unit are restored, and in no file. */
+struct memfd_luo_incoming {
+	struct memfd_luo_reader reader;
+	struct memfd_luo_run unit;
+	struct file *file;
+};
+
+static int memfd_luo_insert_locked(struct inode *inode, struct folio *folio,
+				   pgoff_t index, gfp_t gfp)
+{
+	const long nr = folio_nr_pages(folio);
+	int err;
+
+	err = mem_cgroup_charge(folio, NULL, gfp);
+	if (err)
+		return err;
+
+	err = shmem_add_to_page_cache(folio, inode->i_mapping, index, NULL, gfp);
+	if (err)
+		goto uncharge;
+
+	if (shmem_inode_acct_blocks(inode, nr)) {
+		filemap_remove_folio(folio);
+		err = -ENOMEM;
+		goto uncharge;
+	}
+
+	shmem_recalc_inode(inode, nr, 0);
+	folio_mark_uptodate(folio);
+	folio_mark_dirty(folio);
+	folio_add_lru(folio);
+	return 0;
+
+uncharge:
+	mem_cgroup_uncharge(folio);
+	return err;
+}
+
+/* Put the folios of in->unit into the file; what fails stays in in->unit. */
+static int memfd_luo_insert_unit(struct memfd_luo_incoming *in)
+{
+	struct inode *inode = file_inode(in->file);
+	const gfp_t gfp = mapping_gfp_mask(inode->i_mapping);
+	int err;
+
+	while (in->unit.nr) {
+		struct folio *folio = pfn_folio(in->unit.pfn);
+		const u64 nr = folio_nr_pages(folio);
+
+		__folio_set_locked(folio);
+		__folio_set_swapbacked(folio);
+		err = memfd_luo_insert_locked(inode, folio, in->unit.index, gfp);
+		folio_unlock(folio);
+		if (err)
+			return err;
+
+		folio_put(folio);
+		memfd_luo_run_advance(&in->unit, nr);
+	}
+	return 0;
+}
+
+static bool memfd_luo_restore_unit(struct memfd_luo_incoming *in)
+{
+	const struct memfd_luo_run *unit = &in->unit;
+	const unsigned int max = mapping_max_folio_order(in->file->f_mapping);
+	struct folio *folio;
+
+	if (unit->nr > 1ULL << max || !IS_ALIGNED(unit->index, unit->nr))
+		return kho_restore_pages(PFN_PHYS(unit->pfn), unit->nr);
+
+	folio = kho_restore_folio(PFN_PHYS(unit->pfn));
+	if (folio && folio_test_large(folio))
+		folio_set_large_rmappable(folio);
+	return folio;
+}
+
+static int memfd_luo_fill(struct memfd_luo_incoming *in)
+{
+	int err;
+
+	/* What an earlier attempt could not insert. */
+	err = memfd_luo_insert_unit(in);
+	while (!err && memfd_luo_read(&in->reader, &in->unit)) {
+		if (WARN_ON_ONCE(!memfd_luo_restore_unit(in))) {
+			in->unit.nr = 0;
+			return -EIO;
+		}
+		err = memfd_luo_insert_unit(in);
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
+		cond_resched();
+	}
+	return err;
+}
+
+/* An empty memfd that is what the record says, but for its access mode. */
+static struct file *memfd_luo_create_file(const struct memfd_luo_header *header)
+{
+	char name[MEMFD_LUO_PREFIX_LEN + MEMFD_LUO_NAME_SIZE];
+	struct inode *inode;
+	struct file *file;
+	int err;
+
+	snprintf(name, sizeof(name), MEMFD_LUO_PREFIX "%s", header->name);
+	file = memfd_alloc_file(name, MFD_ALLOW_SEALING);
+	if (IS_ERR(file))
+		return file;
+
+	inode = file_inode(file);
+	inode->i_mode = (inode->i_mode & S_IFMT) | header->mode;
+	inode->i_uid = make_kuid(&init_user_ns, header->uid);
+	inode->i_gid = make_kgid(&init_user_ns, header->gid);
+	i_size_write(inode, header->size);
+
+	/* Sealing looks for pinned pages: cheap while there are none at all. */
+	if (header->seals) {
+		err = memfd_add_seals(file, header->seals);
+		if (err) {
+			fput(file);
+			return ERR_PTR(err);
+		}
+	}
+	return file;
+}
+
+static struct file *memfd_luo_create(const struct memfd_luo_header *header)
+{
+	struct file *file = memfd_luo_create_file(header), *reopened;
+
+	if (IS_ERR(file))
+		return file;
+
+	if (file->f_flags != header->f_flags) {
+		reopened = dentry_open(&file->f_path, header->f_flags,
+				       current_cred());
+		fput(file);
+		if (IS_ERR(reopened))
+			return reopened;
+		file = reopened;
+	}
+	file->f_pos = header->pos;
+	return file;
+}
+
+static struct memfd_luo_incoming *memfd_luo_start(u64 data)
+{
+	struct memfd_luo_incoming *in = kzalloc_obj(*in);
+	int err;
+
+	if (!in)
+		return ERR_PTR(-ENOMEM);
+
+	err = memfd_luo_open(&in->reader, data);
+	if (err) {
+		kfree(in);
+		return ERR_PTR(err);
+	}
+	return in;
+}
+
+int memfd_luo_retrieve(struct liveupdate_file_op_args *args)
+{
+	struct memfd_luo_incoming *in = args->private_data;
+	int err;
+
+	if (!in) {
+		in = memfd_luo_start(args->serialized_data);
+		if (IS_ERR(in))
+			return PTR_ERR(in);
+		args->private_data = in;
+	}
+
+	if (!in->file) {
+		struct file *file = memfd_luo_create(in->reader.header);
+
+		if (IS_ERR(file))
+			return PTR_ERR(file);
+		in->file = file;
+	}
+
+	err = memfd_luo_fill(in);
+	if (err)
+		return err;
+
+	memfd_luo_free_record(in->reader.header);
+	args->file = in->file;
+	args->private_data = NULL;
+	kfree(in);
+	return 0;
+}
+
+void memfd_luo_finish(struct liveupdate_file_op_args *args)
+{
+	struct memfd_luo_incoming *in = args->private_data;
+
+	if (args->retrieve_status > 0)
+		return;
+
+	if (!in) {
+		memfd_luo_reclaim(args->serialized_data);
+		return;
+	}
+
+	while (in->unit.nr) {
+		struct folio *folio = pfn_folio(in->unit.pfn);
+
+		memfd_luo_run_advance(&in->unit, folio_nr_pages(folio));
+		folio_put(folio);
+	}
+	memfd_luo_free_all(&in->reader);
+	if (in->file)
+		fput(in->file);
+	args->private_data = NULL;
+	kfree(in);
+}
