@@ -20,7 +20,7 @@
 
 #define SESSION "demo"
 #define NOTES_TOKEN 100
-#define MIB (1UL << 20)
+#define MIB 0x100000UL
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* What can be seen of a file from outside. */
@@ -179,13 +179,11 @@ static struct notes *map_notes(int fd)
 /* A process that notes the time until the kernel stops it with all others. */
 static void start_heart(struct notes *notes)
 {
-	volatile uint64_t *beat = &notes->ticks;
-
 	fflush(stdout);
 	if (fork())
 		return;
 	for (;;) {
-		*beat = ticks();
+		__atomic_store_n(&notes->ticks, ticks(), __ATOMIC_RELAXED);
 		usleep(1000);
 	}
 }

@@ -43,7 +43,7 @@ static unsigned long long ticks(void)
 #endif
 }
 
-static void kmsg(const char *text)
+static void log_line(const char *text)
 {
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 
@@ -57,7 +57,7 @@ static void kmsg(const char *text)
 static void report(const char *text)
 {
 	if (tap < 0 || dprintf(tap, "# init: %s\n", text) < 0)
-		kmsg(text);
+		log_line(text);
 }
 
 static void end(void)
@@ -180,7 +180,7 @@ static void open_tap(void)
 		}
 		usleep(10000);
 	}
-	kmsg("no TAP port");
+	log_line("no TAP port");
 	end();
 }
 
@@ -232,7 +232,7 @@ static void take_console(void)
 	dup2(fd, 2);
 }
 
-static void run(bool shell)
+static void run_child(bool shell)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
@@ -289,7 +289,7 @@ int main(void)
 
 	pid = fork();
 	if (!pid)
-		run(shell);
+		run_child(shell);
 	do {
 		got = wait(&status);
 	} while (got != pid && (got > 0 || errno == EINTR));
