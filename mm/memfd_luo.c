@@ -113,23 +113,19 @@ static struct folio *memfd_luo_pin(struct file *file, pgoff_t index)
 	return ERR_PTR(-EBUSY);
 }
 
-/* As memfd_luo_pin(), with a folio that probably is it, and referenced. */
-static struct folio *memfd_luo_pin_found(struct file *file, pgoff_t index,
-					 struct folio *folio)
+/* Pin what was found in the page cache a moment ago. */
+static int memfd_luo_pin_found(struct file *file, struct folio *folio)
 {
 	int err = -EAGAIN;
 
 	if (xa_is_value(folio))
-		return memfd_luo_pin(file, index);
+		return err;
 
 	folio_lock(folio);
 	if (folio->mapping == file->f_mapping && folio_test_uptodate(folio))
 		err = memfd_luo_pin_locked(folio);
 	folio_unlock(folio);
-
-	if (err == -EAGAIN)
-		return memfd_luo_pin(file, index);
-	return err ? ERR_PTR(err) : folio;
+	return err;
 }
 
 static void memfd_luo_unpin(u64 pfn, u64 nr)
@@ -144,37 +140,51 @@ static void memfd_luo_unpin(u64 pfn, u64 nr)
 	}
 }
 
+static int memfd_luo_add_pinned(struct memfd_luo_list *list,
+				struct folio *folio, pgoff_t *next)
+{
+	int err = -EBUSY;
+
+	if (!WARN_ON_ONCE(folio->index < *next))
+		err = memfd_luo_list_add(list, folio->index, folio_pfn(folio),
+					 folio_nr_pages(folio));
+	if (err) {
+		unpin_folio(folio);
+		return err;
+	}
+	*next = folio_next_index(folio);
+	return 0;
+}
+
+/* Moves @next behind what of @batch it got done. */
 static int memfd_luo_collect_batch(struct file *file, struct folio_batch *batch,
 				   const pgoff_t *indices, pgoff_t *next,
 				   struct memfd_luo_list *list)
 {
-	int err;
+	struct folio *folio;
+	int err = 0;
 
-	for (int i = 0; i < folio_batch_count(batch); i++) {
-		struct folio *folio;
-
-		/* Part of a large folio that was swapped in just now. */
-		if (indices[i] < *next)
+	for (int i = 0; !err && i < folio_batch_count(batch); i++) {
+		folio = batch->folios[i];
+		err = memfd_luo_pin_found(file, folio);
+		if (!err)
+			err = memfd_luo_add_pinned(list, folio, next);
+		if (err != -EAGAIN)
 			continue;
 
-		folio = memfd_luo_pin_found(file, indices[i], batch->folios[i]);
+		/*
+		 * What comes instead may be smaller than what was found: a
+		 * swapped-out large folio comes in by single pages.
+		 */
+		folio = memfd_luo_pin(file, indices[i]);
 		if (IS_ERR(folio))
 			return PTR_ERR(folio);
-		if (!folio)
-			continue;
-
-		err = -EBUSY;
-		if (!WARN_ON_ONCE(folio->index < *next))
-			err = memfd_luo_list_add(list, folio->index,
-						 folio_pfn(folio),
-						 folio_nr_pages(folio));
-		if (err) {
-			unpin_folio(folio);
-			return err;
-		}
-		*next = folio_next_index(folio);
+		if (folio)
+			return memfd_luo_add_pinned(list, folio, next);
+		*next = indices[i] + 1;
+		return 0;
 	}
-	return 0;
+	return err;
 }
 
 /* Pin and preserve all pages from @start up to @end, which are not yet. */
@@ -182,8 +192,8 @@ static int memfd_luo_collect(struct file *file, pgoff_t start, pgoff_t end,
 			     struct memfd_luo_list *list)
 {
 	pgoff_t indices[FOLIO_BATCH_SIZE];
-	pgoff_t next = start;
 	struct folio_batch batch;
+	pgoff_t next = start;
 	int err = 0;
 
 	folio_batch_init(&batch);
@@ -192,6 +202,7 @@ static int memfd_luo_collect(struct file *file, pgoff_t start, pgoff_t end,
 		err = memfd_luo_collect_batch(file, &batch, indices, &next, list);
 		folio_batch_remove_exceptionals(&batch);
 		folio_batch_release(&batch);
+		start = next;
 		if (!err && fatal_signal_pending(current))
 			err = -EINTR;
 		cond_resched();
