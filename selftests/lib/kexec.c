@@ -18,6 +18,7 @@
 
 static const char *next_image = "/boot/kernel";
 static char next_args[512];
+static bool loaded;
 
 const char *vm_arg(const char *key)
 {
@@ -98,7 +99,7 @@ static void next_cmdline(char *line)
 	strcat(line, next_args);
 }
 
-static int kexec_load(void)
+int vm_kexec_load(void)
 {
 	int kernel, initrd, ret = 0;
 	char line[CMDLINE_MAX];
@@ -113,17 +114,20 @@ static int kexec_load(void)
 		ret = -errno;
 	close(kernel);
 	close(initrd);
+	loaded = !ret;
 	return ret;
 }
 
 int vm_kexec(void)
 {
-	int ret = kexec_load();
+	int ret = loaded ? 0 : vm_kexec_load();
 
 	if (ret)
 		return ret;
 	fflush(stdout);
 	tcdrain(STDOUT_FILENO);
+	/* If it is refused, results may follow that this image does not know of. */
+	loaded = false;
 	reboot(RB_KEXEC);
 	return -errno;
 }

@@ -21,6 +21,11 @@ void vm_kexec_arg(const char *key, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Boot @image (/boot/kernel or /boot/kernel2) next instead of the same kernel. */
 void vm_kexec_image(const char *image);
+/*
+ * Load the next kernel, so that vm_kexec() has only the jump left to do. No
+ * result may be printed between the two: their number is in the command line.
+ */
+int vm_kexec_load(void);
 /* Returns only if the kernel refuses: -errno. */
 int vm_kexec(void);
 
