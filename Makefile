@@ -15,7 +15,7 @@ demo: ## watch a live update: from a fresh checkout to files carried over a kexe
 	@selftests/vm/demo
 
 test: ## run every test; T=pattern runs some, DEBUG=1 runs them on a kernel with all checkers
-	@scripts/prepare luo stock $(if $(DEBUG),debug)
+	@scripts/prepare luo stock $(if $(filter-out 0,$(DEBUG)),debug)
 	@selftests/vm/run-tests $(T)
 
 kernel: ## build our kernel to out/ARCH/image/luo
