@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Live Update Orchestrator: what subsystems and drivers use.
+ *
+ * The names and their meaning are mainline's; members that are marked as ours
+ * may be left out by a user that wants to build against mainline too.
+ */
+#ifndef _LINUX_LIVEUPDATE_H
+#define _LINUX_LIVEUPDATE_H
+
+#include <linux/atomic.h>
+#include <linux/compiler.h>
+#include <linux/kho/abi/luo.h>
+#include <linux/list.h>
+#include <linux/rhashtable-types.h>
+#include <linux/types.h>
+#include <uapi/linux/liveupdate.h>
+
+struct file;
+struct liveupdate_file_handler;
+struct module;
+
+/**
+ * struct liveupdate_file_op_args - what the callbacks of a handler work on
+ * @handler:         the handler called
+ * @retrieve_status: for can_finish and finish: 0 if the file was never asked
+ *                   for, 1 if it was retrieved, else the errno of the last try
+ * @file:            the file; set by a successful retrieve, which hands one
+ *                   reference over to the core; NULL in finish if the file was
+ *                   not retrieved
+ * @serialized_data: the one number that crosses the kexec: usually the physical
+ *                   address of a record preserved with KHO. Set by preserve,
+ *                   may be changed by freeze
+ * @private_data:    the handler's own in this kernel, not preserved: kept from
+ *                   preserve to unpreserve, and in the next kernel from the
+ *                   first retrieve to finish
+ */
+struct liveupdate_file_op_args {
+	struct liveupdate_file_handler *handler;
+	int retrieve_status;
+	struct file *file;
+	u64 serialized_data;
+	void *private_data;
+};
+
+/**
+ * struct liveupdate_file_ops - what a handler does
+ * @can_preserve: whether files like this one are the handler's; cheap, changes
+ *                nothing. Required
+ * @preserve:     save the file's state, which it may go on changing until the
+ *                freeze. Required
+ * @unpreserve:   undo preserve: the session ended before a kexec. Runs also in
+ *                the exit of a process, with no current->mm. Required
+ * @freeze:       save what changed since preserve; right before the kexec, user
+ *                space still runs. An error makes the kexec fail, so whatever
+ *                can fail belongs into preserve. Optional
+ * @unfreeze:     undo freeze: the kexec did not take place. Optional
+ * @retrieve:     build the file in the next kernel. Required
+ * @can_finish:   whether finish may be called now. Optional
+ * @finish:       the file is the new kernel's from now on: drop what preserving
+ *                it left over, or all of it if it was not retrieved. Required
+ * @get_id:       what makes a file the same as another, if that is not the open
+ *                file description (for a memfd: the inode). Optional
+ * @owner:        module that the callbacks are in
+ * @preserved_bytes: ours: bytes of memory that cross the kexec for this file.
+ *                Called after preserve, freeze and unfreeze, for fdinfo. Optional
+ * @retrieve_retryable: ours: a retrieve that failed may be called again; it
+ *                finds in @private_data what it left there
+ *
+ * Context: all callbacks may sleep. Those with args run under the mutex of the
+ * session and must not call back into session ioctls. One call at a time is
+ * made for a file, but calls for files of several sessions run in parallel.
+ */
+struct liveupdate_file_ops {
+	bool (*can_preserve)(struct liveupdate_file_handler *handler,
+			     struct file *file);
+	int (*preserve)(struct liveupdate_file_op_args *args);
+	void (*unpreserve)(struct liveupdate_file_op_args *args);
+	int (*freeze)(struct liveupdate_file_op_args *args);
+	void (*unfreeze)(struct liveupdate_file_op_args *args);
+	int (*retrieve)(struct liveupdate_file_op_args *args);
+	bool (*can_finish)(struct liveupdate_file_op_args *args);
+	void (*finish)(struct liveupdate_file_op_args *args);
+	unsigned long (*get_id)(struct file *file);
+	struct module *owner;
+	u64 (*preserved_bytes)(struct liveupdate_file_op_args *args);
+	bool retrieve_retryable;
+};
+
+/**
+ * struct liveupdate_file_handler - a type of file that can be preserved
+ * @ops:        what to call
+ * @compatible: names the format of the handler's state; change it whenever the
+ *              format changes. It crosses the kexec with each file, and the
+ *              handler registered under it there gets the file back
+ *
+ * Owned by whoever registers it; must stay in place until it is unregistered.
+ */
+struct liveupdate_file_handler {
+	const struct liveupdate_file_ops *ops;
+	const char compatible[LIVEUPDATE_HNDL_COMPAT_LENGTH];
+
+	/* private: the core's */
+	struct list_head __private list;
+	struct rhash_head node;
+	atomic_t __private users;
+};
+
+#ifdef CONFIG_LIVEUPDATE
+
+bool liveupdate_enabled(void);
+int liveupdate_reboot(void);
+
+int liveupdate_register_file_handler(struct liveupdate_file_handler *fh);
+void liveupdate_unregister_file_handler(struct liveupdate_file_handler *fh);
+
+#else /* CONFIG_LIVEUPDATE */
+
+static inline bool liveupdate_enabled(void)
+{
+	return false;
+}
+
+static inline int liveupdate_reboot(void)
+{
+	return 0;
+}
+
+static inline int liveupdate_register_file_handler(struct liveupdate_file_handler *fh)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void liveupdate_unregister_file_handler(struct liveupdate_file_handler *fh)
+{
+}
+
+#endif /* CONFIG_LIVEUPDATE */
+#endif /* _LINUX_LIVEUPDATE_H */

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Live Update Orchestrator: switch, root record and the way into a kexec.
+ */
+
+/**
+ * DOC: Live Update Orchestrator
+ *
+ * The orchestrator (LUO) carries chosen open files over a kexec. User space
+ * puts them into named sessions through /dev/liveupdate. Right before the kexec,
+ * liveupdate_reboot() has each file's handler save what it needs into memory
+ * that Kexec HandOver (KHO) preserves, and writes down which sessions and files
+ * there are. The next kernel reads that back and hands the sessions out again.
+ *
+ * It is off unless ``liveupdate=on`` is on the kernel command line, and needs
+ * KHO (``kho=on``).
+ */
+#define pr_fmt(fmt) "luo: " fmt
+
+#include <linux/init.h>
+#include <linux/io.h>
+#include <linux/kexec_handover.h>
+#include <linux/kstrtox.h>
+#include <linux/rwsem.h>
+#include <linux/string.h>
+
+#include "luo_internal.h"
+
+static bool luo_enabled __ro_after_init;
+
+/*
+ * Held for reading by each operation; whoever holds it for writing has the core
+ * to itself. luo_rebooting is set for good once a kexec can't be refused any
+ * more: user space of other CPUs runs on for a while, and must not change what
+ * was written down.
+ */
+static DECLARE_RWSEM(luo_quiesce);
+static bool luo_rebooting;
+
+/* What the next kernel finds, and a checked copy of what this one found. */
+static struct luo_ser *luo_out;
+static struct luo_ser luo_in;
+
+static int __init luo_param(char *arg)
+{
+	return kstrtobool(arg, &luo_enabled);
+}
+early_param("liveupdate", luo_param);
+
+/**
+ * liveupdate_enabled - whether live updates can be done
+ *
+ * Valid from late_initcall on; before, it says what the command line asked for.
+ *
+ * Context: any.
+ * Return: true if user space can preserve files.
+ */
+bool liveupdate_enabled(void)
+{
+	return luo_enabled;
+}
+EXPORT_SYMBOL_GPL(liveupdate_enabled);
+
+/* Every operation stands between luo_enter() and luo_exit(). */
+int luo_enter(void)
+{
+	int err = down_read_killable(&luo_quiesce);
+
+	if (err)
+		return err;
+	if (luo_rebooting) {
+		up_read(&luo_quiesce);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+/* For the last close of a file, which can't fail: whether it may undo things. */
+bool luo_enter_release(void)
+{
+	down_read(&luo_quiesce);
+	if (!luo_rebooting)
+		return true;
+	up_read(&luo_quiesce);
+	return false;
+}
+
+void luo_exit(void)
+{
+	up_read(&luo_quiesce);
+}
+
+/* What the previous kernel handed over; all zero if it did not. */
+const struct luo_ser *luo_incoming_root(void)
+{
+	return &luo_in;
+}
+
+/**
+ * liveupdate_reboot - freeze all that is preserved and hand it over
+ *
+ * Called by kernel_kexec() while a kexec can still be refused. If any file's
+ * handler refuses, whatever was frozen is unfrozen again, in reverse order, and
+ * the system goes on as before: the next call starts anew.
+ *
+ * Once it has returned 0 every operation on sessions fails with EBUSY, and
+ * closing a session undoes nothing.
+ *
+ * Context: process context, may sleep. Waits for operations under way.
+ * Return: 0, or what a handler's freeze returned.
+ */
+int liveupdate_reboot(void)
+{
+	int err;
+
+	if (!luo_enabled)
+		return 0;
+
+	guard(rwsem_write)(&luo_quiesce);
+
+	err = luo_freeze_sessions(&luo_out->sessions_pa);
+	if (err)
+		return err;
+
+	luo_incoming_report_dropped();
+	luo_damage(luo_out);
+	luo_rebooting = true;
+	return 0;
+}
+
+static int __init luo_setup_outgoing(void)
+{
+	int err;
+
+	luo_out = kho_alloc_preserve(sizeof(*luo_out));
+	if (IS_ERR(luo_out))
+		return PTR_ERR(luo_out);
+
+	strscpy_pad(luo_out->compatible, LUO_ABI_COMPATIBLE);
+	luo_out->liveupdate_num = luo_in.liveupdate_num + 1;
+
+	err = kho_add_subtree(LUO_KHO_ENTRY_NAME, luo_out, sizeof(*luo_out));
+	if (err)
+		kho_unpreserve_free(luo_out);
+	return err;
+}
+
+/*
+ * The page of the root is never given back: KHO shows it in debugfs for as long
+ * as this kernel runs.
+ */
+static void __init luo_setup_incoming(void)
+{
+	struct luo_ser *ser;
+	phys_addr_t phys;
+	size_t size;
+
+	if (kho_retrieve_subtree(LUO_KHO_ENTRY_NAME, &phys, &size))
+		return;
+
+	if (size < sizeof(*ser) || kho_claim(phys) < 0) {
+		pr_err("root record is damaged: nothing of the previous kernel is taken over\n");
+		luo_incoming_set_damaged();
+		return;
+	}
+
+	ser = phys_to_virt(phys);
+	if (!luo_string_ok(ser->compatible, sizeof(ser->compatible)) ||
+	    strcmp(ser->compatible, LUO_ABI_COMPATIBLE)) {
+		pr_err("previous kernel handed over '%.*s', this one reads '%s': nothing is taken over\n",
+		       (int)sizeof(ser->compatible), ser->compatible,
+		       LUO_ABI_COMPATIBLE);
+		luo_incoming_set_damaged();
+		return;
+	}
+
+	luo_in = *ser;
+	pr_info("live update %llu\n", luo_in.liveupdate_num);
+}
+
+/*
+ * After kho_init(), which is an fs_initcall, and before handlers that are built
+ * in register themselves.
+ */
+static int __init luo_init(void)
+{
+	int err;
+
+	if (!luo_enabled)
+		return 0;
+
+	err = -EOPNOTSUPP;
+	if (!kho_is_enabled()) {
+		pr_warn("disabled: needs Kexec HandOver, boot with kho=on\n");
+		goto disable;
+	}
+
+	luo_setup_incoming();
+
+	err = luo_handler_init();
+	if (!err)
+		err = luo_file_init();
+	if (!err)
+		err = luo_session_init();
+	if (!err)
+		err = luo_setup_outgoing();
+	if (err) {
+		pr_err("disabled: setting up failed: %pe\n", ERR_PTR(err));
+		goto disable;
+	}
+	return 0;
+
+disable:
+	luo_enabled = false;
+	return err;
+}
+rootfs_initcall(luo_init);
+
+static int __init luo_late_init(void)
+{
+	return luo_enabled ? luo_device_init() : 0;
+}
+late_initcall(luo_late_init);

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Live Update Orchestrator: file objects and how they are found.
+ *
+ * Two indexes are shared by all sessions: (session, token), and for outgoing
+ * files (handler, identity), which keeps a file from being preserved twice. One
+ * large index costs an empty session nothing.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/slab.h>
+
+#include "luo_internal.h"
+
+static struct rhashtable luo_tokens;
+static struct rhashtable luo_ids;
+
+static const struct rhashtable_params luo_token_params = {
+	.key_len = sizeof(struct luo_token_key),
+	.key_offset = offsetof(struct luo_file, by_token),
+	.head_offset = offsetof(struct luo_file, token_node),
+	.automatic_shrinking = true,
+};
+
+static const struct rhashtable_params luo_id_params = {
+	.key_len = sizeof(struct luo_id_key),
+	.key_offset = offsetof(struct luo_file, by_id),
+	.head_offset = offsetof(struct luo_file, id_node),
+	.automatic_shrinking = true,
+};
+
+int __init luo_file_init(void)
+{
+	int err = rhashtable_init(&luo_tokens, &luo_token_params);
+
+	if (err)
+		return err;
+	return rhashtable_init(&luo_ids, &luo_id_params);
+}
+
+struct luo_file *luo_file_alloc(struct luo_session *session, u64 token)
+{
+	struct luo_file *lf = kzalloc_obj(*lf, GFP_KERNEL_ACCOUNT);
+
+	if (!lf)
+		return NULL;
+	lf->by_token.session = session;
+	lf->by_token.token = token;
+	return lf;
+}
+
+/* Drops what the file holds; it must not be in an index or list any more. */
+void luo_file_free(struct luo_file *lf)
+{
+	if (lf->file)
+		fput(lf->file);
+	if (lf->fh)
+		luo_handler_put(lf->fh);
+	kfree_rcu(lf, rcu);
+}
+
+/**
+ * luo_file_add - make a file part of its session
+ * @lf: the file
+ *
+ * Context: with the mutex of the session; may sleep.
+ * Return: 0, -EEXIST if its token is taken, -ENOMEM.
+ */
+int luo_file_add(struct luo_file *lf)
+{
+	struct luo_session *session = lf->by_token.session;
+	int err;
+
+	lockdep_assert_held(&session->mutex);
+
+	err = rhashtable_lookup_insert_fast(&luo_tokens, &lf->token_node,
+					    luo_token_params);
+	if (err)
+		return err;
+
+	list_add_tail(&lf->list, &session->files);
+	WRITE_ONCE(session->nr_files, session->nr_files + 1);
+	return 0;
+}
+
+/**
+ * luo_file_add_id - see to it that a file is preserved only once
+ * @lf: an outgoing file that has its handler
+ *
+ * Context: with the mutex of the session; may sleep.
+ * Return: 0, -EBUSY if the file is in a session already, -ENOMEM.
+ */
+int luo_file_add_id(struct luo_file *lf)
+{
+	const struct liveupdate_file_ops *ops = lf->fh->ops;
+	int err;
+
+	lf->by_id.id = ops->get_id ? ops->get_id(lf->file) :
+				     (unsigned long)lf->file;
+	lf->by_id.fh = lf->fh;
+
+	err = rhashtable_lookup_insert_fast(&luo_ids, &lf->id_node,
+					    luo_id_params);
+	if (err)
+		lf->by_id.fh = NULL;
+	return err == -EEXIST ? -EBUSY : err;
+}
+
+/* Undoes luo_file_add() and, if it took place, luo_file_add_id(). */
+void luo_file_remove(struct luo_file *lf)
+{
+	struct luo_session *session = lf->by_token.session;
+
+	lockdep_assert_held(&session->mutex);
+
+	if (lf->by_id.fh)
+		rhashtable_remove_fast(&luo_ids, &lf->id_node, luo_id_params);
+	rhashtable_remove_fast(&luo_tokens, &lf->token_node, luo_token_params);
+	list_del(&lf->list);
+	WRITE_ONCE(session->nr_files, session->nr_files - 1);
+	WRITE_ONCE(session->bytes, session->bytes - lf->bytes);
+}
+
+struct luo_file *luo_file_find(struct luo_session *session, u64 token)
+{
+	struct luo_token_key key = { .session = session, .token = token };
+
+	lockdep_assert_held(&session->mutex);
+
+	return rhashtable_lookup_fast(&luo_tokens, &key, luo_token_params);
+}
+
+/* What a callback of the file's handler gets. */
+void luo_file_args(struct luo_file *lf, struct liveupdate_file_op_args *args)
+{
+	*args = (struct liveupdate_file_op_args) {
+		.handler = lf->fh,
+		.retrieve_status = lf->status,
+		.file = lf->file,
+		.serialized_data = lf->data,
+		.private_data = lf->private,
+	};
+}
+
+/* Takes over what a callback changed, and asks what the file costs now. */
+void luo_file_account(struct luo_file *lf,
+		      struct liveupdate_file_op_args *args)
+{
+	struct luo_session *session = lf->by_token.session;
+	u64 bytes = lf->bytes;
+
+	lf->data = args->serialized_data;
+	lf->private = args->private_data;
+	if (lf->fh->ops->preserved_bytes)
+		bytes = lf->fh->ops->preserved_bytes(args);
+	WRITE_ONCE(session->bytes, session->bytes + bytes - lf->bytes);
+	lf->bytes = bytes;
+}

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Live Update Orchestrator: what the previous kernel handed over.
+ *
+ * The sessions are read when /dev/liveupdate is first opened, a session's files
+ * when it is first retrieved. Nothing here trusts a record: what is wrong costs
+ * the session or the file that it is in, whose memory stays reserved.
+ */
+#define pr_fmt(fmt) "luo: " fmt
+
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/kho/abi/memfd.h>
+#include <linux/slab.h>
+
+#include "luo_internal.h"
+
+static DEFINE_MUTEX(luo_incoming_lock);
+static bool luo_incoming_read;
+static bool luo_incoming_list_damaged;
+
+/* Whether there may be sessions whose names could not be read. */
+bool luo_incoming_damaged(void)
+{
+	return READ_ONCE(luo_incoming_list_damaged);
+}
+
+void luo_incoming_set_damaged(void)
+{
+	WRITE_ONCE(luo_incoming_list_damaged, true);
+}
+
+static int luo_read_session(void *record, void *unused)
+{
+	struct luo_session_ser *ser = record;
+	struct luo_session *session;
+	int err;
+
+	if (!luo_string_ok(ser->name, sizeof(ser->name))) {
+		pr_err("a session with a damaged name is lost, its memory stays reserved\n");
+		luo_incoming_set_damaged();
+		return 0;
+	}
+
+	session = luo_session_alloc(ser->name, LUO_INCOMING);
+	if (!session)
+		return -ENOMEM;
+
+	err = luo_session_add(session);
+	if (err) {
+		luo_session_free(session);
+		if (err != -EEXIST)
+			return err;
+		pr_err("session '%s' was handed over twice, the second is lost, its memory stays reserved\n",
+		       ser->name);
+		return 0;
+	}
+
+	session->nr_files = ser->file_set_ser.count;
+	session->files_pa = ser->file_set_ser.files;
+	session->error = luo_blocks_claim(session->files_pa,
+					  sizeof(struct luo_file_ser),
+					  session->nr_files);
+	if (session->error) {
+		pr_err("session '%s' is damaged and can't be retrieved, its memory stays reserved\n",
+		       session->name);
+		session->files_pa = 0;
+	}
+	return 0;
+}
+
+static void luo_forget_sessions(void)
+{
+	struct luo_session *session, *next;
+
+	list_for_each_entry_safe(session, next, &luo_sessions[LUO_INCOMING].list,
+				 list) {
+		luo_blocks_unclaim(session->files_pa);
+		luo_session_remove(session);
+		luo_session_free(session);
+	}
+}
+
+/**
+ * luo_incoming_sessions - see to it that the sessions are known
+ *
+ * Context: between luo_enter() and luo_exit() or in the way into the kexec, may
+ * sleep.
+ * Return: 0, or -ENOMEM, with nothing changed: try again.
+ */
+int luo_incoming_sessions(void)
+{
+	const struct luo_ser *root = luo_incoming_root();
+	bool damaged = false;
+	s64 nr;
+
+	guard(mutex)(&luo_incoming_lock);
+
+	if (luo_incoming_read)
+		return 0;
+
+	nr = luo_blocks_salvage(root->sessions_pa,
+				sizeof(struct luo_session_ser),
+				luo_read_session, NULL, &damaged);
+	if (nr < 0) {
+		luo_forget_sessions();
+		return nr;
+	}
+
+	if (damaged) {
+		pr_err("list of sessions is damaged: only the %llu that can be read are taken over\n",
+		       luo_sessions[LUO_INCOMING].count);
+		luo_incoming_set_damaged();
+	}
+	luo_blocks_free(root->sessions_pa, nr);
+	luo_incoming_read = true;
+	return 0;
+}
+
+/*
+ * A record that is damaged keeps its token, if it can be told, so that asking
+ * for the file gives an error of its own.
+ */
+static int luo_read_file(void *record, void *data)
+{
+	struct luo_session *session = data;
+	struct luo_file_ser *ser = record;
+	struct luo_file *lf;
+	int err;
+
+	lf = luo_file_alloc(session, ser->token);
+	if (!lf)
+		return -ENOMEM;
+
+	lf->data = ser->data;
+	if (luo_string_ok(ser->compatible, sizeof(ser->compatible))) {
+		strscpy_pad(lf->compatible, ser->compatible);
+	} else {
+		lf->status = -EUCLEAN;
+		pr_err("session '%s': record of file %#llx is damaged, its memory stays reserved\n",
+		       session->name, ser->token);
+	}
+
+	err = luo_file_add(lf);
+	if (err)
+		luo_file_free(lf);
+	if (err == -EEXIST) {
+		pr_err("session '%s': token %#llx stands twice, the second file is lost, its memory stays reserved\n",
+		       session->name, ser->token);
+		return 0;
+	}
+	return err;
+}
+
+static void luo_forget_files(struct luo_session *session)
+{
+	struct luo_file *lf, *next;
+
+	list_for_each_entry_safe(lf, next, &session->files, list) {
+		luo_file_remove(lf);
+		luo_file_free(lf);
+	}
+}
+
+/**
+ * luo_incoming_files - see to it that the files of a session are known
+ * @session: an incoming session that is not damaged
+ *
+ * Context: with the mutex of the session, may sleep.
+ * Return: 0, or -ENOMEM, with nothing changed: try again.
+ */
+int luo_incoming_files(struct luo_session *session)
+{
+	u64 nr_files = session->nr_files;
+	int err;
+
+	lockdep_assert_held(&session->mutex);
+
+	if (!session->files_pa)
+		return 0;
+
+	session->nr_files = 0;
+	err = luo_blocks_read(session->files_pa, sizeof(struct luo_file_ser),
+			      luo_read_file, session);
+	if (err) {
+		luo_forget_files(session);
+		session->nr_files = nr_files;
+		return err;
+	}
+
+	luo_blocks_free(session->files_pa, U64_MAX);
+	session->files_pa = 0;
+	return 0;
+}
+
+static int luo_bind(struct luo_file *lf)
+{
+	if (lf->fh)
+		return 0;
+	/* Unreadable, so there is nothing to find a handler by. */
+	if (!lf->compatible[0])
+		return lf->status;
+
+	lf->fh = luo_handler_by_name(lf->compatible);
+	return lf->fh ? 0 : -EUNATCH;
+}
+
+static int luo_call_retrieve(struct luo_file *lf)
+{
+	const struct liveupdate_file_ops *ops = lf->fh->ops;
+	struct liveupdate_file_op_args args;
+	int err;
+
+	if (lf->status < 0 && !ops->retrieve_retryable)
+		return lf->status;
+
+	luo_file_args(lf, &args);
+	err = ops->retrieve(&args);
+	if (!err && IS_ERR_OR_NULL(args.file))
+		err = -EIO;
+	lf->private = args.private_data;
+	if (err) {
+		lf->status = err;
+		pr_warn("session '%s': '%s' can't retrieve file %#llx: %pe\n",
+			lf->by_token.session->name, lf->compatible,
+			lf->by_token.token, ERR_PTR(err));
+		return err;
+	}
+
+	lf->file = args.file;
+	lf->status = 1;
+	return 0;
+}
+
+/**
+ * luo_retrieve - get a file of an incoming session
+ * @session: the session
+ * @token:   what the file was preserved with
+ *
+ * Context: between luo_enter() and luo_exit(), may sleep.
+ * Return: a reference to the file, the same one each time, or an ERR_PTR(), as
+ * LIVEUPDATE_SESSION_RETRIEVE_FD documents.
+ */
+struct file *luo_retrieve(struct luo_session *session, u64 token)
+{
+	struct luo_file *lf;
+	int err;
+
+	if (session->direction != LUO_INCOMING)
+		return ERR_PTR(-EINVAL);
+
+	guard(mutex)(&session->mutex);
+
+	lf = luo_file_find(session, token);
+	if (!lf)
+		return ERR_PTR(-ENOENT);
+
+	if (!lf->file) {
+		err = luo_bind(lf);
+		if (!err)
+			err = luo_call_retrieve(lf);
+		if (err)
+			return ERR_PTR(err);
+	}
+	return get_file(lf->file);
+}
+
+static bool luo_can_finish(struct luo_file *lf)
+{
+	struct liveupdate_file_op_args args;
+
+	if (luo_bind(lf) || !lf->fh->ops->can_finish)
+		return true;
+
+	luo_file_args(lf, &args);
+	return lf->fh->ops->can_finish(&args);
+}
+
+/* Formats that the core can free the memory of with no handler. */
+static int luo_reclaim(struct luo_file *lf)
+{
+	if (!strcmp(lf->compatible, MEMFD_LUO_FH_COMPATIBLE))
+		return memfd_luo_reclaim(lf->data);
+	return -EUNATCH;
+}
+
+static void luo_finish_file(struct luo_file *lf)
+{
+	struct liveupdate_file_op_args args;
+
+	if (lf->fh) {
+		luo_file_args(lf, &args);
+		lf->fh->ops->finish(&args);
+	} else if (luo_reclaim(lf)) {
+		pr_warn("session '%s' finished without a handler for '%s': file %#llx is lost, its memory stays reserved until the next kexec\n",
+			lf->by_token.session->name, lf->compatible,
+			lf->by_token.token);
+	}
+	luo_file_remove(lf);
+	luo_file_free(lf);
+}
+
+/**
+ * luo_finish - end an incoming session
+ * @session: the session
+ *
+ * All files are asked before the first is finished.
+ *
+ * Context: between luo_enter() and luo_exit(), may sleep.
+ * Return: 0, or -EBUSY if a file can't be finished yet, -EINVAL if the session
+ * is outgoing.
+ */
+int luo_finish(struct luo_session *session)
+{
+	struct luo_file *lf, *next;
+
+	if (session->direction != LUO_INCOMING)
+		return -EINVAL;
+
+	guard(mutex)(&session->mutex);
+
+	if (session->finished)
+		return 0;
+
+	list_for_each_entry(lf, &session->files, list) {
+		if (!luo_can_finish(lf))
+			return -EBUSY;
+	}
+
+	list_for_each_entry_safe(lf, next, &session->files, list)
+		luo_finish_file(lf);
+
+	luo_session_remove(session);
+	WRITE_ONCE(session->finished, true);
+	return 0;
+}
+
+/* In the way into a kexec: what will be gone because nobody finished it. */
+void luo_incoming_report_dropped(void)
+{
+	struct luo_session *session;
+
+	if (luo_incoming_sessions())
+		pr_warn("sessions of the previous kernel are dropped by this kexec\n");
+
+	list_for_each_entry(session, &luo_sessions[LUO_INCOMING].list, list)
+		pr_warn("session '%s' was not finished: %llu files are dropped by this kexec\n",
+			session->name, session->nr_files);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Live Update Orchestrator: what the parts of the core share.
+ *
+ *   luo_core.c      parameter, root record, liveupdate_reboot(), quiescing
+ *   luo_device.c    /dev/liveupdate
+ *   luo_ioctl.c     the size-extensible call convention, for device and sessions
+ *   luo_session.c   session objects: names, file descriptors, lifetime
+ *   luo_file.c      file objects: tokens and identities
+ *   luo_outgoing.c  before the kexec: preserve, freeze, write the records
+ *   luo_incoming.c  after it: read the records, retrieve, finish
+ *   luo_record.c    checked access to what the previous kernel handed over
+ *   luo_handler.c   which handlers there are
+ *
+ * Lock order:
+ *
+ *   luo_quiesce (read)      around each operation; liveupdate_reboot() takes it
+ *                           for writing and so has the core to itself
+ *     session->mutex        the session's state and its files
+ *       luo_sessions.lock   names and lists of sessions
+ *       luo_handlers_lock   the registered handlers
+ *
+ * The last two are leaves and never held together.
+ */
+#ifndef _LUO_INTERNAL_H
+#define _LUO_INTERNAL_H
+
+#include <linux/kho_block.h>
+#include <linux/liveupdate.h>
+#include <linux/mutex.h>
+#include <linux/rhashtable.h>
+
+struct seq_file;
+
+/* Which way a session goes, as this kernel sees it. */
+enum luo_direction {
+	LUO_OUTGOING,
+	LUO_INCOMING,
+};
+
+/**
+ * struct luo_session - a named set of files
+ * @name:      unique among the sessions of its direction
+ * @node:      in the index by name
+ * @list:      in the list of its direction, oldest first
+ * @direction: for good
+ * @mutex:     protects all below, and the files
+ * @files:     struct luo_file, oldest first
+ * @nr_files:  how many; incoming: as handed over until the records are read
+ * @bytes:     outgoing: what the handlers said that crosses the kexec
+ * @blocks:    outgoing: room for the records of all @files, taken in advance
+ * @frozen:    outgoing: all files are frozen, the kexec is under way
+ * @files_pa:  incoming: first block of the records; 0 once they were read
+ * @finished:  incoming: FINISH took place
+ * @open:      incoming: there is a file for it; under luo_sessions.lock
+ * @error:     incoming: why it can't be retrieved, if it can't; constant
+ */
+struct luo_session {
+	char name[LIVEUPDATE_SESSION_NAME_LENGTH];
+	struct rhash_head node;
+	struct list_head list;
+	enum luo_direction direction;
+
+	struct mutex mutex; /* files and all below, but open and error */
+	struct list_head files;
+	u64 nr_files;
+	u64 bytes;
+
+	struct kho_block_set blocks;
+	bool frozen;
+
+	u64 files_pa;
+	bool finished;
+
+	bool open;
+	int error;
+};
+
+/* What a file is found by: unique in its session, and among all files. */
+struct luo_token_key {
+	struct luo_session *session;
+	u64 token;
+};
+
+struct luo_id_key {
+	struct liveupdate_file_handler *fh;
+	unsigned long id;
+};
+
+/**
+ * struct luo_file - a file in a session
+ * @by_token:   its session and token
+ * @token_node: in the index of tokens
+ * @by_id:      outgoing: what it is the same file by
+ * @id_node:    outgoing: in the index of identities
+ * @list:       in the files of the session
+ * @rcu:        the indexes are shared and searched without a lock
+ * @fh:         its handler, in use; NULL for an incoming file not bound yet
+ * @compatible: incoming: the handler that it needs
+ * @file:       outgoing: the file; incoming: once retrieved. One reference
+ * @data:       the handler's number that crosses the kexec
+ * @private:    the handler's own in this kernel
+ * @bytes:      outgoing: what the handler said that crosses the kexec
+ * @status:     incoming: struct liveupdate_file_op_args.retrieve_status
+ */
+struct luo_file {
+	struct luo_token_key by_token;
+	struct rhash_head token_node;
+	struct luo_id_key by_id;
+	struct rhash_head id_node;
+	struct list_head list;
+	struct rcu_head rcu;
+
+	struct liveupdate_file_handler *fh;
+	char compatible[LIVEUPDATE_HNDL_COMPAT_LENGTH];
+	struct file *file;
+	u64 data;
+	void *private;
+	u64 bytes;
+	int status;
+};
+
+/* luo_core.c */
+int luo_enter(void);
+void luo_exit(void);
+bool luo_enter_release(void);
+const struct luo_ser *luo_incoming_root(void);
+
+/* luo_device.c */
+int luo_device_init(void);
+
+/* luo_ioctl.c */
+
+/* What the structures of all calls that make a file descriptor start with. */
+struct luo_ioctl_fd {
+	__u32 size;
+	__s32 fd;
+};
+
+union luo_ioctl_arg {
+	struct luo_ioctl_fd new;
+	struct liveupdate_ioctl_create_session create_session;
+	struct liveupdate_ioctl_retrieve_session retrieve_session;
+	struct liveupdate_session_preserve_fd preserve_fd;
+	struct liveupdate_session_retrieve_fd retrieve_fd;
+	struct liveupdate_session_finish finish;
+	struct liveupdate_session_get_name get_name;
+};
+
+/**
+ * struct luo_ioctl - one call
+ * @cmd:      the ioctl number
+ * @size:     of its structure: what user space must have at least, and all that
+ *            this kernel knows (a structure that grows will need two numbers)
+ * @makes_fd: @run sets @new_file, one reference, and the dispatcher gives it a
+ *            file descriptor
+ * @run:      does it: @target is what luo_ioctl_dispatch() was given, @arg the
+ *            caller's structure, copied back if it returns 0
+ */
+struct luo_ioctl {
+	unsigned int cmd;
+	u32 size;
+	bool makes_fd;
+	int (*run)(void *target, union luo_ioctl_arg *arg,
+		   struct file **new_file);
+};
+
+long luo_ioctl_dispatch(const struct luo_ioctl *calls, unsigned int nr_calls,
+			void *target, unsigned int cmd, unsigned long arg);
+
+/* luo_session.c */
+struct luo_sessions {
+	struct rhashtable names;
+	struct list_head list;
+	u64 count;
+	struct kho_block_set blocks;
+	struct mutex lock; /* names, list, count, blocks */
+};
+
+extern struct luo_sessions luo_sessions[2];
+
+int luo_session_init(void);
+struct luo_session *luo_session_alloc(const char *name,
+				      enum luo_direction direction);
+void luo_session_free(struct luo_session *session);
+int luo_session_add(struct luo_session *session);
+void luo_session_remove(struct luo_session *session);
+struct file *luo_session_create(const char *name);
+struct file *luo_session_retrieve(const char *name);
+
+/* luo_file.c */
+int luo_file_init(void);
+struct luo_file *luo_file_alloc(struct luo_session *session, u64 token);
+void luo_file_free(struct luo_file *lf);
+int luo_file_add(struct luo_file *lf);
+int luo_file_add_id(struct luo_file *lf);
+void luo_file_remove(struct luo_file *lf);
+struct luo_file *luo_file_find(struct luo_session *session, u64 token);
+void luo_file_args(struct luo_file *lf, struct liveupdate_file_op_args *args);
+void luo_file_account(struct luo_file *lf,
+		      struct liveupdate_file_op_args *args);
+
+/* luo_outgoing.c */
+int luo_preserve(struct luo_session *session, int fd, u64 token);
+void luo_unpreserve_all(struct luo_session *session);
+int luo_freeze_sessions(u64 *sessions_pa);
+
+/* luo_incoming.c */
+int luo_incoming_sessions(void);
+int luo_incoming_files(struct luo_session *session);
+bool luo_incoming_damaged(void);
+void luo_incoming_set_damaged(void);
+struct file *luo_retrieve(struct luo_session *session, u64 token);
+int luo_finish(struct luo_session *session);
+void luo_incoming_report_dropped(void);
+
+/* luo_record.c */
+typedef int (*luo_record_fn)(void *record, void *data);
+
+int luo_blocks_claim(u64 head_pa, size_t size, u64 count);
+void luo_blocks_unclaim(u64 head_pa);
+int luo_blocks_read(u64 head_pa, size_t size, luo_record_fn fn, void *data);
+s64 luo_blocks_salvage(u64 head_pa, size_t size, luo_record_fn fn, void *data,
+		       bool *damaged);
+void luo_blocks_free(u64 head_pa, u64 nr);
+bool luo_string_ok(const char *string, size_t size);
+
+/* luo_handler.c */
+int luo_handler_init(void);
+struct liveupdate_file_handler *luo_handler_for_file(struct file *file);
+struct liveupdate_file_handler *luo_handler_by_name(const char *compatible);
+void luo_handler_put(struct liveupdate_file_handler *fh);
+
+/* luo_damage.c */
+#ifdef CONFIG_LIVEUPDATE_DAMAGE
+void luo_damage(struct luo_ser *ser);
+#else
+static inline void luo_damage(struct luo_ser *ser) { }
+#endif
+
+/* mm/memfd_luo_extents.c: frees a memfd that no handler took. */
+int memfd_luo_reclaim(u64 data);
+
+#endif /* _LUO_INTERNAL_H */

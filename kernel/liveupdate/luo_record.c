@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Live Update Orchestrator: lists of records from the previous kernel.
+ *
+ * kho_block writes these lists; what reads them back here takes nothing for
+ * granted. Each block is claimed before it is looked at: so it is preserved
+ * memory of the right size, no other list or file has it, and a list that leads
+ * back into itself ends there.
+ */
+#include <linux/io.h>
+#include <linux/kexec_handover.h>
+#include <linux/string.h>
+
+#include "luo_internal.h"
+
+/* A string that is not empty and ends within its field. */
+bool luo_string_ok(const char *string, size_t size)
+{
+	size_t len = strnlen(string, size);
+
+	return len && len < size;
+}
+
+static bool luo_block_ok(const struct kho_block_header_ser *block, size_t size)
+{
+	return block->count &&
+	       block->count <= (KHO_BLOCK_SIZE - sizeof(*block)) / size;
+}
+
+static struct kho_block_header_ser *luo_block_claim(u64 pa)
+{
+	int order = kho_claim(pa);
+
+	if (order < 0)
+		return NULL;
+	if (order) {
+		kho_unclaim(pa);
+		return NULL;
+	}
+	return phys_to_virt(pa);
+}
+
+/* The first @nr blocks of a list, which were claimed; U64_MAX: all. */
+static void luo_blocks_unclaim_some(u64 pa, u64 nr)
+{
+	while (pa && nr--) {
+		struct kho_block_header_ser *block = phys_to_virt(pa);
+
+		kho_unclaim(pa);
+		pa = block->next;
+	}
+}
+
+/**
+ * luo_blocks_claim - check a list and make it the caller's
+ * @head_pa: its first block, from the previous kernel; 0 for an empty list
+ * @size:    of one record
+ * @count:   how many records the list must have
+ *
+ * Looks at the header of each block, not at the records.
+ *
+ * Return: 0, or -EUCLEAN with nothing claimed.
+ */
+int luo_blocks_claim(u64 head_pa, size_t size, u64 count)
+{
+	struct kho_block_header_ser *block;
+	u64 nr = 0, sum = 0;
+
+	for (u64 pa = head_pa; pa; pa = block->next) {
+		block = luo_block_claim(pa);
+		if (!block)
+			goto unclaim;
+		nr++;
+		if (!luo_block_ok(block, size))
+			goto unclaim;
+		sum += block->count;
+	}
+	if (sum == count)
+		return 0;
+
+unclaim:
+	luo_blocks_unclaim_some(head_pa, nr);
+	return -EUCLEAN;
+}
+
+/* Gives a list back that luo_blocks_claim() took. */
+void luo_blocks_unclaim(u64 head_pa)
+{
+	luo_blocks_unclaim_some(head_pa, U64_MAX);
+}
+
+static int luo_block_read(struct kho_block_header_ser *block, size_t size,
+			  luo_record_fn fn, void *data)
+{
+	void *record = block + 1;
+	int err;
+
+	for (u64 i = 0; i < block->count; i++, record += size) {
+		err = fn(record, data);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/**
+ * luo_blocks_read - call a function for each record of a claimed list
+ * @head_pa: its first block
+ * @size:    of one record
+ * @fn:      called in the order of the list; an error ends the walk
+ * @data:    passed to @fn
+ *
+ * Return: 0, or what @fn returned.
+ */
+int luo_blocks_read(u64 head_pa, size_t size, luo_record_fn fn, void *data)
+{
+	struct kho_block_header_ser *block;
+	int err;
+
+	for (u64 pa = head_pa; pa; pa = block->next) {
+		block = phys_to_virt(pa);
+		err = luo_block_read(block, size, fn, data);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/**
+ * luo_blocks_salvage - claim and read as much of a list as can be read
+ * @head_pa: its first block, from the previous kernel
+ * @size:    of one record
+ * @fn:      called for each record; an error ends the walk
+ * @data:    passed to @fn
+ * @damaged: set if records were missed
+ *
+ * A block with an impossible count is skipped; one that can't be claimed ends
+ * the list. The blocks that were read are the caller's to free or unclaim.
+ *
+ * Return: how many blocks were claimed, or what @fn returned, with none claimed.
+ */
+s64 luo_blocks_salvage(u64 head_pa, size_t size, luo_record_fn fn, void *data,
+		       bool *damaged)
+{
+	struct kho_block_header_ser *block;
+	s64 nr = 0;
+	int err;
+
+	for (u64 pa = head_pa; pa; pa = block->next) {
+		block = luo_block_claim(pa);
+		if (!block) {
+			*damaged = true;
+			break;
+		}
+		nr++;
+		if (!luo_block_ok(block, size)) {
+			*damaged = true;
+			continue;
+		}
+		err = luo_block_read(block, size, fn, data);
+		if (err) {
+			luo_blocks_unclaim_some(head_pa, nr);
+			return err;
+		}
+	}
+	return nr;
+}
+
+/* Frees the first @nr blocks of a list, which were claimed; U64_MAX: all. */
+void luo_blocks_free(u64 head_pa, u64 nr)
+{
+	while (head_pa && nr--) {
+		struct kho_block_header_ser *block = phys_to_virt(head_pa);
+
+		head_pa = block->next;
+		kho_restore_free(block);
+	}
+}
