@@ -156,7 +156,7 @@ static int luo_ioctl_finish(void *session, union luo_ioctl_arg *arg,
 			    struct file **new_file)
 {
 	if (arg->finish.reserved)
-		return -EOPNOTSUPP;
+		return -EINVAL;
 	return luo_finish(session);
 }
 
@@ -166,7 +166,7 @@ static int luo_ioctl_get_name(void *target, union luo_ioctl_arg *arg,
 	struct luo_session *session = target;
 
 	if (arg->get_name.reserved)
-		return -EOPNOTSUPP;
+		return -EINVAL;
 	memcpy(arg->get_name.name, session->name, sizeof(session->name));
 	return 0;
 }

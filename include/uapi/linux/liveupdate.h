@@ -155,8 +155,8 @@ struct liveupdate_session_retrieve_fd {
  * reserved until the next kexec, and the kernel log names it.
  *
  * Errors: EBUSY if a handler says that a file can't be finished yet (nothing
- * was changed, try again), EINVAL on a session that was not retrieved,
- * EOPNOTSUPP if @reserved is not zero.
+ * was changed, try again), EINVAL on a session that was not retrieved or if
+ * @reserved is not zero.
  */
 struct liveupdate_session_finish {
 	__u32		size;
@@ -174,7 +174,7 @@ struct liveupdate_session_finish {
  *
  * On any session. (The name in /proc/PID/fd has no escaping of its own.)
  *
- * Errors: EOPNOTSUPP if @reserved is not zero.
+ * Errors: EINVAL if @reserved is not zero.
  */
 struct liveupdate_session_get_name {
 	__u32		size;
