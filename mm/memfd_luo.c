@@ -156,35 +156,39 @@ static int memfd_luo_add_pinned(struct memfd_luo_list *list,
 	return 0;
 }
 
-/* Moves @next behind what of @batch it got done. */
+/*
+ * Pin what of @batch can be pinned where it is. Moves @next behind that; with
+ * -EAGAIN to what can not.
+ */
 static int memfd_luo_collect_batch(struct file *file, struct folio_batch *batch,
 				   const pgoff_t *indices, pgoff_t *next,
 				   struct memfd_luo_list *list)
 {
-	struct folio *folio;
 	int err = 0;
 
 	for (int i = 0; !err && i < folio_batch_count(batch); i++) {
-		folio = batch->folios[i];
-		err = memfd_luo_pin_found(file, folio);
-		if (!err)
-			err = memfd_luo_add_pinned(list, folio, next);
-		if (err != -EAGAIN)
-			continue;
+		struct folio *folio = batch->folios[i];
 
-		/*
-		 * What comes instead may be smaller than what was found: a
-		 * swapped-out large folio comes in by single pages.
-		 */
-		folio = memfd_luo_pin(file, indices[i]);
-		if (IS_ERR(folio))
-			return PTR_ERR(folio);
-		if (folio)
-			return memfd_luo_add_pinned(list, folio, next);
-		*next = indices[i] + 1;
-		return 0;
+		err = memfd_luo_pin_found(file, folio);
+		if (err == -EAGAIN)
+			*next = indices[i];
+		else if (!err)
+			err = memfd_luo_add_pinned(list, folio, next);
 	}
 	return err;
+}
+
+static int memfd_luo_collect_one(struct file *file, pgoff_t *next,
+				 struct memfd_luo_list *list)
+{
+	struct folio *folio = memfd_luo_pin(file, *next);
+
+	if (IS_ERR(folio))
+		return PTR_ERR(folio);
+	if (folio)
+		return memfd_luo_add_pinned(list, folio, next);
+	(*next)++;
+	return 0;
 }
 
 /* Pin and preserve all pages from @start up to @end, which are not yet. */
@@ -201,7 +205,14 @@ static int memfd_luo_collect(struct file *file, pgoff_t start, pgoff_t end,
 	       find_get_entries(file->f_mapping, &start, end - 1, &batch, indices)) {
 		err = memfd_luo_collect_batch(file, &batch, indices, &next, list);
 		folio_batch_remove_exceptionals(&batch);
+		/* A folio can be moved only while nobody else refers to it. */
 		folio_batch_release(&batch);
+		if (err == -EAGAIN)
+			err = memfd_luo_collect_one(file, &next, list);
+		/*
+		 * Not where find_get_entries() left off: a large folio that
+		 * was swapped out may have come in by single pages.
+		 */
 		start = next;
 		if (!err && fatal_signal_pending(current))
 			err = -EINTR;

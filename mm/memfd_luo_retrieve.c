@@ -67,7 +67,9 @@ uncharge:
 static int memfd_luo_insert_unit(struct memfd_luo_incoming *in)
 {
 	struct inode *inode = file_inode(in->file);
-	const gfp_t gfp = mapping_gfp_mask(inode->i_mapping);
+	/* Rather fail, and be tried again, than have somebody killed. */
+	const gfp_t gfp = mapping_gfp_mask(inode->i_mapping) |
+			  __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
 	int err;
 
 	while (in->unit.nr) {
