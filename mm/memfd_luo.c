@@ -143,11 +143,9 @@ static void memfd_luo_unpin(u64 pfn, u64 nr)
 static int memfd_luo_add_pinned(struct memfd_luo_list *list,
 				struct folio *folio, pgoff_t *next)
 {
-	int err = -EBUSY;
+	int err = memfd_luo_list_add(list, folio->index, folio_pfn(folio),
+				     folio_nr_pages(folio));
 
-	if (!WARN_ON_ONCE(folio->index < *next))
-		err = memfd_luo_list_add(list, folio->index, folio_pfn(folio),
-					 folio_nr_pages(folio));
 	if (err) {
 		unpin_folio(folio);
 		return err;

@@ -123,16 +123,18 @@ int memfd_luo_list_add(struct memfd_luo_list *list, u64 index, u64 pfn, u64 nr)
 {
 	int err;
 
-	if (memfd_luo_run_extend(&list->open, index, pfn, nr))
-		return 0;
+	if (WARN_ON_ONCE(index < list->end))
+		return -EINVAL;
 	if (nr > MEMFD_LUO_NR_MAX || pfn > MEMFD_LUO_PFN_MAX)
 		return -ERANGE;
 
-	err = memfd_luo_list_close(list);
-	if (err)
-		return err;
-
-	list->open = (struct memfd_luo_run) { index, pfn, nr };
+	if (!memfd_luo_run_extend(&list->open, index, pfn, nr)) {
+		err = memfd_luo_list_close(list);
+		if (err)
+			return err;
+		list->open = (struct memfd_luo_run) { index, pfn, nr };
+	}
+	list->end = index + nr;
 	return 0;
 }
 

@@ -6,14 +6,15 @@
 #include "memfd_luo_format.h"
 
 /*
- * A chain being written. The pages of @open are in no extent yet and not
- * preserved: whole runs are, because a run may be one area for KHO.
+ * A chain being written, up to index @end. The pages of @open are in no extent
+ * yet and not preserved: whole runs are, because a run may be one area for KHO.
  */
 struct memfd_luo_list {
 	struct memfd_luo_block *first;
 	struct memfd_luo_block *last;
 	u32 capacity;
 	struct memfd_luo_run open;
+	u64 end;
 	u64 nr_extents;
 	u64 nr_pages;
 	u64 nr_blocks;

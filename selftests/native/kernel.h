@@ -38,6 +38,7 @@ typedef u64 phys_addr_t;
 #define PTR_ERR(ptr)		((long)(ptr))
 #define ERR_PTR(err)		((void *)(long)(err))
 #define pr_warn(...)		((void)0)
+#define WARN_ON_ONCE(cond)	(cond)
 #define cond_resched()		((void)0)
 
 #define ARENA_PAGES	8192UL
