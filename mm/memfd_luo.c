@@ -401,6 +401,9 @@ static u64 memfd_luo_preserved_bytes(struct liveupdate_file_op_args *args)
 	const struct memfd_luo_outgoing *out = args->private_data;
 	u64 pages = 1;
 
+	if (!out)
+		return memfd_luo_record_bytes(args->serialized_data);
+
 	for (int i = 0; i < MEMFD_LUO_CHAINS; i++)
 		pages += out->chain[i].nr_blocks + out->chain[i].nr_pages;
 	return pages << PAGE_SHIFT;

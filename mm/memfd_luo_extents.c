@@ -395,3 +395,22 @@ int memfd_luo_reclaim(u64 data)
 		memfd_luo_free_all(&reader);
 	return err;
 }
+
+/**
+ * memfd_luo_record_bytes - how much memory a record says that it holds
+ * @data: where it is; any value
+ *
+ * For display: what the record says has not been checked yet.
+ *
+ * Return: bytes, 0 if there is no record.
+ */
+u64 memfd_luo_record_bytes(u64 data)
+{
+	const struct memfd_luo_header *header;
+
+	if (kho_preserved_order(data))
+		return 0;
+
+	header = phys_to_virt(data);
+	return (min(header->nr_pages, get_num_physpages()) + 1) << PAGE_SHIFT;
+}

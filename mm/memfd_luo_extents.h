@@ -42,5 +42,6 @@ bool memfd_luo_read(struct memfd_luo_reader *reader, struct memfd_luo_run *unit)
 void memfd_luo_free_record(struct memfd_luo_header *header);
 void memfd_luo_free_all(struct memfd_luo_reader *reader);
 int memfd_luo_reclaim(u64 data);
+u64 memfd_luo_record_bytes(u64 data);
 
 #endif /* _MM_MEMFD_LUO_EXTENTS_H */

@@ -62,8 +62,10 @@ struct liveupdate_file_op_args {
  * @get_id:       what makes a file the same as another, if that is not the open
  *                file description (for a memfd: the inode). Optional
  * @owner:        module that the callbacks are in
- * @preserved_bytes: ours: bytes of memory that cross the kexec for this file.
- *                Called after preserve, freeze and unfreeze, for fdinfo. Optional
+ * @preserved_bytes: ours: bytes of memory that are preserved for this file, for
+ *                fdinfo: after preserve, freeze and unfreeze; and with neither
+ *                @file nor @private_data when the next kernel has read its
+ *                record, which it must not trust. Optional
  * @retrieve_retryable: ours: a retrieve that failed may be called again; it
  *                finds in @private_data what it left there
  *

@@ -142,17 +142,22 @@ void luo_file_args(struct luo_file *lf, struct liveupdate_file_op_args *args)
 	};
 }
 
+void luo_file_set_bytes(struct luo_file *lf, u64 bytes)
+{
+	struct luo_session *session = lf->by_token.session;
+
+	lockdep_assert_held(&session->mutex);
+
+	WRITE_ONCE(session->bytes, session->bytes + bytes - lf->bytes);
+	lf->bytes = bytes;
+}
+
 /* Takes over what a callback changed, and asks what the file costs now. */
 void luo_file_account(struct luo_file *lf,
 		      struct liveupdate_file_op_args *args)
 {
-	struct luo_session *session = lf->by_token.session;
-	u64 bytes = lf->bytes;
-
 	lf->data = args->serialized_data;
 	lf->private = args->private_data;
 	if (lf->fh->ops->preserved_bytes)
-		bytes = lf->fh->ops->preserved_bytes(args);
-	WRITE_ONCE(session->bytes, session->bytes + bytes - lf->bytes);
-	lf->bytes = bytes;
+		luo_file_set_bytes(lf, lf->fh->ops->preserved_bytes(args));
 }

@@ -117,6 +117,20 @@ int luo_incoming_sessions(void)
 	return 0;
 }
 
+/* What the handler says of it, if there is one by now. */
+static void luo_account_incoming(struct luo_file *lf)
+{
+	struct liveupdate_file_op_args args;
+
+	lf->fh = luo_handler_by_name(lf->compatible);
+	if (!lf->fh)
+		return;
+	luo_file_args(lf, &args);
+	luo_file_account(lf, &args);
+	luo_handler_put(lf->fh);
+	lf->fh = NULL;
+}
+
 /*
  * A record that is damaged keeps its token, if it can be told, so that asking
  * for the file gives an error of its own.
@@ -149,6 +163,8 @@ static int luo_read_file(void *record, void *data)
 		       session->name, ser->token);
 		return 0;
 	}
+	if (!err && !lf->status)
+		luo_account_incoming(lf);
 	return err;
 }
 
@@ -229,6 +245,7 @@ static int luo_call_retrieve(struct luo_file *lf)
 
 	lf->file = args.file;
 	lf->status = 1;
+	luo_file_set_bytes(lf, 0);
 	return 0;
 }
 

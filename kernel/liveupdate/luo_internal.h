@@ -47,7 +47,8 @@ enum luo_direction {
  * @mutex:     protects all below, and the files
  * @files:     struct luo_file, oldest first
  * @nr_files:  how many; incoming: as handed over until the records are read
- * @bytes:     outgoing: what the handlers said that crosses the kexec
+ * @bytes:     what the handlers said that is preserved, files that were
+ *             retrieved left out
  * @blocks:    outgoing: room for the records of all @files, taken in advance
  * @frozen:    outgoing: all files are frozen, the kexec is under way
  * @files_pa:  incoming: first block of the records; 0 once they were read
@@ -100,7 +101,7 @@ struct luo_id_key {
  * @file:       outgoing: the file; incoming: once retrieved. One reference
  * @data:       the handler's number that crosses the kexec
  * @private:    the handler's own in this kernel
- * @bytes:      outgoing: what the handler said that crosses the kexec
+ * @bytes:      what of the session's bytes is this file's
  * @status:     incoming: struct liveupdate_file_op_args.retrieve_status
  */
 struct luo_file {
@@ -197,6 +198,7 @@ int luo_file_add_id(struct luo_file *lf);
 void luo_file_remove(struct luo_file *lf);
 struct luo_file *luo_file_find(struct luo_session *session, u64 token);
 void luo_file_args(struct luo_file *lf, struct liveupdate_file_op_args *args);
+void luo_file_set_bytes(struct luo_file *lf, u64 bytes);
 void luo_file_account(struct luo_file *lf,
 		      struct liveupdate_file_op_args *args);
 

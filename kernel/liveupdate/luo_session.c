@@ -218,8 +218,7 @@ static void luo_session_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "luo-session:\t%s\n", session->name);
 	seq_printf(m, "luo-state:\t%s\n", luo_session_state(session));
 	seq_printf(m, "luo-files:\t%llu\n", READ_ONCE(session->nr_files));
-	if (session->direction == LUO_OUTGOING)
-		seq_printf(m, "luo-bytes:\t%llu\n", READ_ONCE(session->bytes));
+	seq_printf(m, "luo-bytes:\t%llu\n", READ_ONCE(session->bytes));
 }
 
 static const struct file_operations luo_session_fops = {
@@ -320,7 +319,7 @@ struct file *luo_session_retrieve(const char *name)
 	int err;
 
 	if (!luo_session_name_ok(name))
-		return ERR_PTR(-EINVAL);
+		return ERR_PTR(-ENOENT);
 
 	session = luo_session_take(name);
 	if (IS_ERR(session))
