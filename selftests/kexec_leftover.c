@@ -44,7 +44,7 @@ static void nothing_before(void)
 static void baseline(void)
 {
 	int luo = must(luo_open(), "/dev/liveupdate");
-	long kho = kho_preserved();
+	long kho = must(kho_preserved(), "count what KHO preserves");
 
 	vm_kexec_arg("luo_total", "%ld", vm_meminfo("MemTotal"));
 	vm_kexec_arg("luo_kho", "%ld", kho);

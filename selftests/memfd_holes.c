@@ -23,7 +23,7 @@ static int take(int session, uint64_t token)
 static void sparse_before(int session)
 {
 	int fd = mem_create("sparse", 0, MIB(256));
-	long kho = kho_preserved();
+	long kho = must(kho_preserved(), "count what KHO preserves");
 	char bytes[32] = "";
 
 	for (int i = 0; i < 16; i++)

@@ -3,7 +3,7 @@
 #ifndef SELFTESTS_KHO_H
 #define SELFTESTS_KHO_H
 
-/* Bytes, or -errno. Needs /dev/mem and KHO's debugfs. */
+/* Bytes, or -errno. Needs /proc/kcore and all symbols in /proc/kallsyms. */
 long kho_preserved(void);
 
 #endif

@@ -26,7 +26,7 @@ long testfh_number(int fd)
 {
 	char buf[32] = "";
 
-	return pread(fd, buf, sizeof(buf) - 1, 0) < 0 ? -errno : atol(buf);
+	return read(fd, buf, sizeof(buf) - 1) < 0 ? -errno : atol(buf);
 }
 
 void testfh_fail(const char *call, unsigned long number)

@@ -43,7 +43,7 @@ module_param(retryable, bool, 0444);
 
 static int luo_test_open(struct inode *inode, struct file *file)
 {
-	file->private_data = kzalloc(sizeof(struct luo_test_file), GFP_KERNEL);
+	file->private_data = kzalloc_obj(struct luo_test_file);
 	return file->private_data ? 0 : -ENOMEM;
 }
 
@@ -69,7 +69,8 @@ static ssize_t luo_test_read(struct file *file, char __user *buf, size_t len,
 	char text[24];
 	int n = scnprintf(text, sizeof(text), "%llu\n", f->number);
 
-	return simple_read_from_buffer(buf, len, pos, text, n);
+	/* Always from the start: a retrieved file can't seek. */
+	return simple_read_from_buffer(buf, len, &(loff_t){ 0 }, text, n);
 }
 
 static const struct file_operations luo_test_fops = {
