@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* liveupdate=off: no device, and all the rest of the kernel as it should be. */
+/* Live updates are off: no device, and all the rest of the kernel as it should be. */
 #include <errno.h>
 
 #include "luo.h"

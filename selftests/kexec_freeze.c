@@ -65,7 +65,7 @@ static void before(void)
 	check_order();
 	luo_fdinfo(session, "luo-state", state, sizeof(state));
 	check(!strcmp(state, "outgoing"), "refused: the session is %s", state);
-	check(vm_log_count("luo-test-v1.*" "4") || vm_log_count("4.*luo-test-v1"),
+	check(vm_log_count("luo-test-v1.*4") || vm_log_count("4.*luo-test-v1"),
 	      "refused: the log names handler and token");
 
 	/* The system goes on working. */

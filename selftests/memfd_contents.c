@@ -149,7 +149,7 @@ static void name_before(int session)
 	must(luo_preserve(session, mem_create("a name", 0, KIB(4)), 1), "preserve");
 	must(luo_preserve(session, mem_create("", 0, KIB(4)), 2), "preserve");
 	must(luo_preserve(session, mem_create(long_name(), 0, KIB(4)), 3), "preserve");
-	must(luo_preserve(session, mem_create("a/b \n\xff", 0, KIB(4)), 4), "preserve");
+	must(luo_preserve(session, mem_create("a/b\n \xff", 0, KIB(4)), 4), "preserve");
 }
 
 static void check_name(int fd, const char *name)
@@ -169,7 +169,7 @@ static void name_after(int session)
 	check_name(take(session, 1), "a name");
 	check_name(take(session, 2), "");
 	check_name(take(session, 3), long_name());
-	check_name(take(session, 4), "a/b \n\xff");
+	check_name(take(session, 4), "a/b\n \xff");
 }
 
 static void mode_before(int session)

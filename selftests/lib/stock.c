@@ -55,10 +55,10 @@ void stock_args(int argc, char **argv)
 	on_stock = argc > 1 && !strcmp(argv[1], "--stock");
 }
 
-long want(const char *name, long ours)
+bool stock_expect(long got, long ours, const char *where, const char *name)
 {
 	for (int i = 0; on_stock && i < COUNT; i++)
 		if (!strcmp(differences[i].name, name))
-			return differences[i].stock;
-	return ours;
+			ours = differences[i].stock;
+	return tap_check_eq(got, ours, where, "%s", name);
 }

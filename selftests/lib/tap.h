@@ -13,7 +13,7 @@
 void tap_start(bool first, unsigned int results_before);
 unsigned int tap_results(void);
 /* Prints the plan, so only the last kernel's program may call it. */
-void tap_finish(void) __attribute__((noreturn));
+__attribute__((noreturn)) void tap_finish(void);
 
 void tap_note(const char *fmt, ...) TAP_PRINTF(1, 2);
 void tap_skip(const char *fmt, ...) TAP_PRINTF(1, 2);

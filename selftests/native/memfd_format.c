@@ -60,7 +60,8 @@ static struct memfd_luo_header *scattered(u64 first_pfn, u64 nr)
 	return header;
 }
 
-static bool test_units(void)
+/* Cut random runs into areas for KHO, or into folios. */
+static bool test_cut(bool folios)
 {
 	srand(1);
 	for (int i = 0; i < 200000; i++) {
@@ -71,14 +72,15 @@ static bool test_units(void)
 		unsigned int max = rand() % 11;
 
 		while (run.nr) {
-			unsigned int order = memfd_luo_unit_order(&run, max);
+			unsigned int order = folios ? memfd_luo_folio_order(&run, max) :
+						      memfd_luo_unit_order(&run, max);
+			u64 pos = run.pfn | (folios ? run.index : 0);
 			u64 nr = 1ULL << order;
 
-			if (order > max || nr > run.nr || run.index % nr || run.pfn % nr)
+			if (order > max || nr > run.nr || pos % nr)
 				return false;
 			/* As large as it can be. */
-			if (order < max && 2 * nr <= run.nr && !(run.index % (2 * nr)) &&
-			    !(run.pfn % (2 * nr)))
+			if (order < max && 2 * nr <= run.nr && !(pos % (2 * nr)))
 				return false;
 			memfd_luo_run_advance(&run, nr);
 		}
@@ -312,8 +314,9 @@ static bool test_addresses(void)
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(12);
-	ksft_test_result(test_units(), "areas are aligned and as large as they can be\n");
+	ksft_set_plan(13);
+	ksft_test_result(test_cut(false), "areas are aligned and as large as they can be\n");
+	ksft_test_result(test_cut(true), "so are folios, in the file too\n");
 	ksft_test_result(test_pack(), "an extent holds the largest values\n");
 	ksft_test_result(test_merge(), "runs grow only in file and memory at once\n");
 	ksft_test_result(test_drop(), "a dropped list leaves nothing\n");

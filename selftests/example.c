@@ -1,0 +1,1 @@
+../Documentation/userspace-api/liveupdate-example.c

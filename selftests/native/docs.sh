@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# What the documentation says and the sources say too: both must say the same.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/../.."
+
+pages=(README.md Documentation/*/*.rst)
+number=0 failed=0
+
+# compare WHAT: no difference may come in on standard input.
+compare() {
+	local found
+	number=$((number + 1))
+	found=$(cat)
+	if [ -z "$found" ]; then
+		echo "ok $number - $1"
+	else
+		echo "not ok $number - $1"
+		printf '%s\n' "$found" | sed 's/^/#   /'
+		failed=1
+	fi
+}
+
+verbs_shown() { grep -hoE '(^ +|`)make [a-z]+' "${pages[@]}" | sed 's/.*make //'; }
+verbs() { sed -n '/^help:/d; s/^\([a-z]*\):.*## .*/\1/p' Makefile; }
+
+# Paths of this tree; of other trees the documentation names none.
+paths_missing() {
+	local path
+	grep -hoE '\b(configs|include|kernel|mm|patches|scripts|selftests|Documentation)/[A-Za-z0-9_./*-]*' \
+		"${pages[@]}" MAINTAINERS | sed 's/\.$//' | sort -u | while read -r path; do
+		compgen -G "$path" > /dev/null || echo "$path"
+	done
+}
+
+# The files that directives include are named from the root of a kernel tree, which
+# ours is laid over, or from the page.
+includes_missing() {
+	local page file
+	sed -n 's/^\.\. kernel-doc:: *//p' Documentation/*/*.rst | while read -r file; do
+		[ -f "$file" ] || echo "$file"
+	done
+	for page in Documentation/*/*.rst; do
+		sed -n 's/^\.\. literalinclude:: *//p' "$page" | while read -r file; do
+			[ -f "$(dirname "$page")/$file" ] || echo "$page: $file"
+		done
+	done
+}
+
+# "FILE: TITLE" of each DOC section that a page asks for, and of each that there is.
+sections_shown() {
+	awk '/^\.\. kernel-doc::/ { file = $3 } /^ +:doc:/ { sub(/^ +:doc: */, ""); print file ": " $0 }' Documentation/*/*.rst
+}
+sections() { grep -rE '^ \* DOC: ' kernel mm include | sed 's/: \* DOC: /: /'; }
+
+# "CASE: ERRNO: WHY" of each difference to the stock kernel.
+differences_shown() {
+	awk '/^   \* - \| / { n = 0; column = 0 }
+		/^   (\* -|   ) \| / && !column { sub(/.*\| /, ""); cases[n++] = $0; next }
+		n && /^     - / { sub(/^     - /, ""); cell[column++] = $0 }
+		n && column == 3 { for (i = 0; i < n; i++) print cases[i] ": " cell[0] ": " cell[2]; n = 0 }' \
+		Documentation/userspace-api/liveupdate.rst
+}
+differences() {
+	awk -F '"' '/^#define [A-Z]+ "/ { split($1, word, " "); text[word[2]] = $2 }
+		/^\t\{ "/ {
+			name = $2
+			split($3, part, /[ ,{}-]+/)
+			errno = part[2]
+			if (NF > 3) { print name ": " errno ": " $4; next }
+			if (part[3] in text) { print name ": " errno ": " text[part[3]]; next }
+			next
+		}
+		/^\t  "/ { print name ": " errno ": " $2 }' selftests/lib/stock.c
+}
+
+echo "TAP version 13"
+compare "each make verb that is shown exists" < <(comm -23 <(verbs_shown | sort -u) <(verbs | sort))
+compare "each make verb is shown" < <(comm -13 <(verbs_shown | sort -u) <(verbs | sort))
+compare "each path that is named exists" < <(paths_missing)
+compare "each file that a page includes exists" < <(includes_missing)
+compare "each DOC section that a page includes exists" < <(comm -23 <(sections_shown | sort) <(sections | sort))
+compare "the differences to the stock kernel are those of the tests" \
+	< <(diff <(differences_shown | sort) <(differences | sort) | grep '^[<>]')
+echo "1..$number"
+exit $failed
