@@ -38,7 +38,9 @@ typedef u64 phys_addr_t;
 #define PTR_ERR(ptr)		((long)(ptr))
 #define ERR_PTR(err)		((void *)(long)(err))
 #define pr_warn(...)		((void)0)
+#define min(a, b)		((a) < (b) ? (a) : (b))
 #define WARN_ON_ONCE(cond)	(cond)
+#define get_num_physpages()	ARENA_PAGES
 #define cond_resched()		((void)0)
 
 #define ARENA_PAGES	8192UL
