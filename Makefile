@@ -21,6 +21,17 @@ test: ## run every test; T=pattern runs some, DEBUG=1 runs them on a kernel with
 kernel: ## build our kernel to out/ARCH/image/luo
 	@scripts/prepare luo
 
+handlers: ## build the BPF handlers to out/ARCH/handlers
+	@scripts/prepare --handlers luo
+
+tools: ## build libluo-bpf, libbpf and bpftool to out/ARCH/tools
+	@scripts/prepare --tools
+
+install: ## install libluo-bpf; DESTDIR= and PREFIX= as usual
+	@scripts/prepare --tools
+	@$(MAKE) -s -C tools install
+.PHONY: handlers tools install
+
 shell: ## a VM with everything in it
 	@scripts/prepare luo
 	@selftests/vm/shell

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What every file handler in BPF shares. A handler is one struct luo_bpf_ops,
+ * attached as a link; Documentation/bpf/luo_handlers.rst leads through one,
+ * handlers/eventfd.bpf.c is one to start from.
+ *
+ * Types, and the prototypes of the kfuncs bpf_luo_*(), come from vmlinux.h, that
+ * is from the BTF of the kernel that the handler is compiled for.
+ */
+#ifndef LUO_HANDLER_BPF_H
+#define LUO_HANDLER_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+/* Macros are not in BTF. */
+#define EPERM		1
+#define ENOENT		2
+#define EIO		5
+#define ENOMEM		12
+#define EBUSY		16
+#define EINVAL		22
+#define ENOSPC		28
+#define EOVERFLOW	75
+#define EOPNOTSUPP	95
+#define EUCLEAN		117
+
+/**
+ * LUO_PROG() - one callback of a handler
+ * @name: member of struct luo_bpf_ops
+ * @args: its arguments, as that declares them
+ *
+ * Callbacks may sleep, and must: others are refused. The function is called
+ * luo_NAME, for a program's name is seen by bpftool, beside many others.
+ */
+#define LUO_PROG(name, args...) SEC("struct_ops.s/" #name) BPF_PROG(luo_##name, ##args)
+
+/* The map of a handler: SEC(".struct_ops") has no link, and is refused. */
+#define LUO_HANDLER SEC(".struct_ops.link") struct luo_bpf_ops
+
+/* The state block of a file as a pointer to @type, or NULL: see bpf_luo_error(). */
+#define luo_state(luo, type) ((type *)bpf_luo_state(luo, sizeof(type)))
+
+/* Say why a call fails: one line for the kernel's log and for who asked. */
+#define luo_report(luo, text) ({					\
+	static const char luo_text[] = text;				\
+									\
+	bpf_luo_report(luo, luo_text, sizeof(luo_text));		\
+})
+
+char LICENSE[] SEC("license") = "GPL";
+
+#endif /* LUO_HANDLER_BPF_H */

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
+/* A handler: from an object file, or as it is attached. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/* The structure that variable @name of a struct_ops section is of, or "". */
+static const char *type_of_map(const struct btf *btf, const char *name)
+{
+	static const char *const sections[] = { ".struct_ops.link", ".struct_ops" };
+
+	for (int s = 0; s < 2; s++) {
+		__s32 id = btf__find_by_name_kind(btf, sections[s], BTF_KIND_DATASEC);
+		const struct btf_type *section = id < 0 ? NULL : btf__type_by_id(btf, id);
+
+		for (__u32 i = 0; section && i < btf_vlen(section); i++) {
+			const struct btf_type *var =
+				btf__type_by_id(btf, btf_var_secinfos(section)[i].type);
+
+			if (strcmp(btf__name_by_offset(btf, var->name_off), name))
+				continue;
+			var = btf__type_by_id(btf, btf__resolve_type(btf, var->type));
+			return btf__name_by_offset(btf, var->name_off);
+		}
+	}
+	return "";
+}
+
+static int find_map(struct luo_handler *handler, const char *path, const char *name)
+{
+	const struct btf *btf = bpf_object__btf(handler->object);
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, handler->object) {
+		if (bpf_map__type(map) != BPF_MAP_TYPE_STRUCT_OPS || !btf ||
+		    strcmp(type_of_map(btf, bpf_map__name(map)), OPS_TYPE))
+			continue;
+		if (name && strcmp(bpf_map__name(map), name))
+			continue;
+		if (handler->map) {
+			warn("%s: more than one handler, '%s' and '%s': say which\n", path,
+			     bpf_map__name(handler->map), bpf_map__name(map));
+			return -EINVAL;
+		}
+		handler->map = map;
+	}
+	if (!handler->map) {
+		warn("%s: no struct " OPS_TYPE "%s%s in it\n", path, name ? " " : "", name ?: "");
+		return -ENOENT;
+	}
+	return 0;
+}
+
+static int take_compatible(struct luo_handler *handler)
+{
+	struct luo_layout layout;
+	struct luo_member member;
+	size_t size;
+	int err;
+
+	err = luo_layout_of_object(bpf_object__btf(handler->object), &layout);
+	if (err)
+		return err;
+	if (!luo_layout_find(&layout, "compatible", &member))
+		return -EINVAL;
+	handler->compatible = strndup(bpf_map__initial_value(handler->map, &size) +
+				      member.offset, member.size);
+	return handler->compatible ? 0 : -ENOMEM;
+}
+
+static struct luo_handler *handler_new(void)
+{
+	struct luo_handler *handler = calloc(1, sizeof(*handler));
+
+	if (handler)
+		handler->link_fd = -EINVAL;
+	return handler;
+}
+
+/* Takes @object, which is NULL with errno if it could not be opened. */
+static struct luo_handler *from_object(struct bpf_object *object, const char *path,
+				       const char *map_name)
+{
+	struct luo_handler *handler;
+	int err;
+
+	if (!object)
+		return NULL;
+	handler = handler_new();
+	if (!handler) {
+		bpf_object__close(object);
+		return NULL;
+	}
+	handler->object = object;
+	err = find_map(handler, path, map_name);
+	if (!err)
+		err = take_compatible(handler);
+	if (err) {
+		luo_handler__close(handler);
+		return luo_null(err);
+	}
+	return handler;
+}
+
+struct luo_handler *luo_handler__open(const char *path, const struct luo_handler_opts *opts)
+{
+	struct luo_handler *handler;
+
+	if (!opts_valid(opts, luo_handler_opts))
+		return luo_null(EINVAL);
+	luo_libbpf_begin();
+	handler = from_object(bpf_object__open_file(path, NULL), path,
+			      opts_get(opts, map_name, NULL));
+	luo_libbpf_end();
+	return handler;
+}
+
+struct luo_handler *luo_handler__open_mem(const void *object, size_t size,
+					  const struct luo_handler_opts *opts)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, libbpf_opts, .object_name = "luo_handler");
+	struct luo_handler *handler;
+
+	if (!opts_valid(opts, luo_handler_opts))
+		return luo_null(EINVAL);
+	luo_libbpf_begin();
+	handler = from_object(bpf_object__open_mem(object, size, &libbpf_opts), "object",
+			      opts_get(opts, map_name, NULL));
+	luo_libbpf_end();
+	return handler;
+}
+
+int luo_handler__load(struct luo_handler *handler)
+{
+	int err;
+
+	if (handler->loaded)
+		return 0;
+	if (!handler->object)
+		return -EINVAL;
+	err = luo_check_object(handler);
+	if (err)
+		return err;
+
+	luo_libbpf_begin();
+	err = bpf_object__load(handler->object);
+	luo_libbpf_end();
+	if (err)
+		warn("handler '%s': load: %s\n", handler->compatible, strerror(-err));
+	handler->loaded = !err;
+	return err;
+}
+
+void luo_handler__close(struct luo_handler *handler)
+{
+	int err = errno;
+
+	if (!handler)
+		return;
+	if (handler->link_fd >= 0)
+		close(handler->link_fd);
+	bpf_object__close(handler->object);
+	free(handler->compatible);
+	free(handler->pin);
+	free(handler);
+	errno = err;
+}
+
+const char *luo_handler__compatible(const struct luo_handler *handler)
+{
+	return handler->compatible;
+}
+
+struct bpf_object *luo_handler__object(const struct luo_handler *handler)
+{
+	return handler->object;
+}
+
+int luo_handler__link_fd(const struct luo_handler *handler)
+{
+	return handler->link_fd;
+}
