@@ -4,7 +4,7 @@
  * Whatever it is must cost at most the session it is in: the session beside it
  * is whole, the next round starts clean.
  *
- *	damage [FIRST COUNT]	only these rounds, from 1 on
+ *	damage [FIRST COUNT]	only these rounds, from 1 on; COUNT 0: to the last
  */
 #include <errno.h>
 #include <stdio.h>
@@ -241,7 +241,7 @@ static void verify(int nr, const struct round *round)
 	check_memory(nr);
 }
 
-static int first = 1, count = 1000;
+static int first = 1, count;
 
 /* The round that this kernel prepares, and the next one looks at. */
 static int round_of(int stage)
@@ -265,7 +265,7 @@ int main(int argc, char **argv)
 		tap_note("%d kinds of damage in %d rounds", nr_lines, nr_rounds - 1);
 	else
 		verify(round_of(stage - 1), &rounds[round_of(stage - 1)]);
-	if (stage == count + 1 || round_of(stage) >= nr_rounds)
+	if ((count && stage == count + 1) || round_of(stage) >= nr_rounds)
 		tap_finish();
 	prepare(&rounds[round_of(stage)]);
 	tap_bail_at(vm_kexec(), "damage", "kexec");

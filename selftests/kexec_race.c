@@ -49,7 +49,7 @@ static void *preserver(void *arg)
 		session = luo_create(luo, name);
 		odd += !expected(session);
 		for (int i = 0; i < 4; i++) {
-			ret = luo_preserve(rand_r(&seed) % 2 ? session : shared_session,
+			ret = luo_preserve(rand_r(&seed) % 8 ? session : shared_session,
 					   memfds[rand_r(&seed) % FILES], rand_r(&seed) % 64);
 			odd += !expected(ret);
 			preserved += !ret;
