@@ -54,33 +54,60 @@ struct memfd_luo_outgoing {
 	struct memfd_luo_list chain[MEMFD_LUO_CHAINS];
 };
 
+static pgoff_t memfd_luo_size_pages(struct file *file)
+{
+	return DIV_ROUND_UP_ULL(i_size_read(file_inode(file)), PAGE_SIZE);
+}
+
+/* -EAGAIN: not where it is. */
 static int memfd_luo_pin_locked(struct folio *folio)
 {
 	if (folio_contain_hwpoisoned_page(folio))
 		return -EHWPOISON;
 
 	/* As clean as a hole that was only read it could be dropped. */
-	folio_mark_dirty(folio);
+	if (!folio_test_dirty(folio))
+		folio_mark_dirty(folio);
 
 	if (!folio_is_longterm_pinnable(folio))
 		return -EAGAIN;
 	return try_grab_folio(folio, 1, FOLL_PIN);
 }
 
-/* Move what is at @index out of CMA, which KHO's scratch areas are part of. */
-static int memfd_luo_move(struct file *file, pgoff_t index)
+/* Pin what was found in the page cache a moment ago. */
+static int memfd_luo_pin_found(struct file *file, struct folio *folio)
 {
-	const loff_t pos = (loff_t)index << PAGE_SHIFT;
-	struct folio *folio;
+	int err = -EAGAIN;
+
+	if (xa_is_value(folio))
+		return err;
+
+	folio_lock(folio);
+	if (folio->mapping == file->f_mapping && folio_test_uptodate(folio))
+		err = memfd_luo_pin_locked(folio);
+	folio_unlock(folio);
+	return err;
+}
+
+/*
+ * Move the folios from @start up to @end, dirty and without a hole between them,
+ * out of CMA, which KHO's scratch areas are part of.
+ */
+static int memfd_luo_move(struct file *file, pgoff_t start, pgoff_t end)
+{
+	struct folio *folios[FOLIO_BATCH_SIZE];
 	pgoff_t offset;
 	long nr;
 
-	nr = memfd_pin_folios(file, pos, pos, &folio, 1, &offset);
+	/* To the first byte of the last page: the file may end behind it. */
+	nr = memfd_pin_folios(file, (loff_t)start << PAGE_SHIFT,
+			      (loff_t)(end - 1) << PAGE_SHIFT, folios,
+			      ARRAY_SIZE(folios), &offset);
 	if (nr < 0)
 		return nr;
 
-	/* Pinned without its lock: it may have left the file in the meantime. */
-	unpin_folio(folio);
+	/* Pinned without their locks: they may have left the file meanwhile. */
+	unpin_folios(folios, nr);
 	return 0;
 }
 
@@ -105,27 +132,15 @@ static struct folio *memfd_luo_pin(struct file *file, pgoff_t index)
 		folio_put(folio);
 		if (!err)
 			return folio;
-		if (err == -EAGAIN)
-			err = memfd_luo_move(file, index);
-		if (err)
+		if (err != -EAGAIN)
 			return ERR_PTR(err);
+
+		err = memfd_luo_move(file, index, index + 1);
+		if (err && err != -ENOMEM)
+			return ERR_PTR(err);
+		cond_resched();
 	}
-	return ERR_PTR(-EBUSY);
-}
-
-/* Pin what was found in the page cache a moment ago. */
-static int memfd_luo_pin_found(struct file *file, struct folio *folio)
-{
-	int err = -EAGAIN;
-
-	if (xa_is_value(folio))
-		return err;
-
-	folio_lock(folio);
-	if (folio->mapping == file->f_mapping && folio_test_uptodate(folio))
-		err = memfd_luo_pin_locked(folio);
-	folio_unlock(folio);
-	return err;
+	return ERR_PTR(err ?: -EBUSY);
 }
 
 static void memfd_luo_unpin(u64 pfn, u64 nr)
@@ -176,6 +191,40 @@ static int memfd_luo_collect_batch(struct file *file, struct folio_batch *batch,
 	return err;
 }
 
+/*
+ * Where the run ends that begins at @start and must be moved: folios side by
+ * side, looked at already or made dirty here.
+ */
+static pgoff_t memfd_luo_movable_end(struct file *file,
+				     struct folio_batch *batch,
+				     const pgoff_t *indices, pgoff_t start)
+{
+	pgoff_t end = start;
+
+	for (int i = 0; i < folio_batch_count(batch); i++) {
+		struct folio *folio = batch->folios[i];
+		bool ok;
+
+		if (indices[i] < start)
+			continue;
+		if (indices[i] != end || xa_is_value(folio))
+			break;
+
+		folio_lock(folio);
+		ok = folio->mapping == file->f_mapping &&
+		     folio_test_uptodate(folio) && folio->index == end &&
+		     !folio_is_longterm_pinnable(folio);
+		if (ok) {
+			folio_mark_dirty(folio);
+			end = folio_next_index(folio);
+		}
+		folio_unlock(folio);
+		if (!ok)
+			break;
+	}
+	return min(end, memfd_luo_size_pages(file));
+}
+
 static int memfd_luo_collect_one(struct file *file, pgoff_t *next,
 				 struct memfd_luo_list *list)
 {
@@ -195,18 +244,28 @@ static int memfd_luo_collect(struct file *file, pgoff_t start, pgoff_t end,
 {
 	pgoff_t indices[FOLIO_BATCH_SIZE];
 	struct folio_batch batch;
-	pgoff_t next = start;
+	pgoff_t next = start, moved = start, move;
 	int err = 0;
 
 	folio_batch_init(&batch);
 	while (!err && start < end &&
 	       find_get_entries(file->f_mapping, &start, end - 1, &batch, indices)) {
 		err = memfd_luo_collect_batch(file, &batch, indices, &next, list);
+		move = next;
+		if (err == -EAGAIN && next >= moved)
+			move = memfd_luo_movable_end(file, &batch, indices, next);
 		folio_batch_remove_exceptionals(&batch);
 		/* A folio can be moved only while nobody else refers to it. */
 		folio_batch_release(&batch);
-		if (err == -EAGAIN)
+
+		/* Together, if that succeeds; else, or if it does not help, alone. */
+		if (err == -EAGAIN && move > next) {
+			memfd_luo_move(file, next, move);
+			moved = move;
+			err = 0;
+		} else if (err == -EAGAIN) {
 			err = memfd_luo_collect_one(file, &next, list);
+		}
 		/*
 		 * Not where find_get_entries() left off: a large folio that
 		 * was swapped out may have come in by single pages.
@@ -217,11 +276,6 @@ static int memfd_luo_collect(struct file *file, pgoff_t start, pgoff_t end,
 		cond_resched();
 	}
 	return err ?: memfd_luo_list_close(list);
-}
-
-static pgoff_t memfd_luo_size_pages(struct file *file)
-{
-	return DIV_ROUND_UP_ULL(i_size_read(file_inode(file)), PAGE_SIZE);
 }
 
 /* The pages that came into the file since it was preserved. */

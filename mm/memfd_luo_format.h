@@ -75,19 +75,28 @@ static inline void memfd_luo_run_advance(struct memfd_luo_run *run, u64 nr)
 	run->nr -= nr;
 }
 
-/*
- * Order of the area that @run begins with. An area may become one folio, which
- * must be aligned in the file as it is in memory.
- */
+/* The largest order up to @max that @pos is a multiple of and @nr is enough for. */
+static inline unsigned int memfd_luo_order(u64 pos, u64 nr, unsigned int max)
+{
+	unsigned int order = __builtin_ctzll(pos | 1ULL << max);
+
+	while (1ULL << order > nr)
+		order--;
+	return order;
+}
+
+/* Order of the area for KHO that @run begins with. */
 static inline unsigned int memfd_luo_unit_order(const struct memfd_luo_run *run,
 						unsigned int max)
 {
-	u64 align = run->index | run->pfn | 1ULL << max;
-	unsigned int order = __builtin_ctzll(align);
+	return memfd_luo_order(run->pfn, run->nr, max);
+}
 
-	while (1ULL << order > run->nr)
-		order--;
-	return order;
+/* Order of the folio that it can begin with: aligned in the file as well. */
+static inline unsigned int memfd_luo_folio_order(const struct memfd_luo_run *run,
+						 unsigned int max)
+{
+	return memfd_luo_order(run->pfn | run->index, run->nr, max);
 }
 
 /*

@@ -32,76 +32,83 @@ struct memfd_luo_incoming {
 	struct file *file;
 };
 
-static int memfd_luo_insert_locked(struct inode *inode, struct folio *folio,
-				   pgoff_t index, gfp_t gfp)
+static int memfd_luo_insert(struct address_space *mapping, struct folio *folio,
+			    pgoff_t index)
 {
-	const long nr = folio_nr_pages(folio);
+	/* Rather fail, and be tried again, than have somebody killed. */
+	const gfp_t gfp = mapping_gfp_mask(mapping) |
+			  __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
 	int err;
+
+	__folio_set_locked(folio);
+	__folio_set_swapbacked(folio);
+	__folio_mark_uptodate(folio);
+	folio_set_dirty(folio);
 
 	err = mem_cgroup_charge(folio, NULL, gfp);
 	if (err)
-		return err;
+		goto unlock;
 
-	err = shmem_add_to_page_cache(folio, inode->i_mapping, index, NULL, gfp);
+	err = shmem_add_to_page_cache(folio, mapping, index, NULL, gfp);
 	if (err)
-		goto uncharge;
-
-	if (shmem_inode_acct_blocks(inode, nr)) {
-		filemap_remove_folio(folio);
-		err = -ENOMEM;
-		goto uncharge;
-	}
-
-	shmem_recalc_inode(inode, nr, 0);
-	folio_mark_uptodate(folio);
-	folio_mark_dirty(folio);
-	folio_add_lru(folio);
-	return 0;
-
-uncharge:
-	mem_cgroup_uncharge(folio);
+		mem_cgroup_uncharge(folio);
+	else
+		folio_add_lru(folio);
+unlock:
+	folio_unlock(folio);
 	return err;
+}
+
+/* What was restored as single pages becomes folios as large as can be. */
+static struct folio *memfd_luo_first_folio(const struct memfd_luo_run *unit,
+					   unsigned int max)
+{
+	struct page *page = pfn_to_page(unit->pfn);
+	unsigned int order = memfd_luo_folio_order(unit, max);
+
+	if (order && !PageCompound(page)) {
+		for (unsigned long i = 1; i < 1UL << order; i++)
+			set_page_count(page + i, 0);
+		prep_compound_page(page, order);
+	}
+	return page_rmappable_folio(page);
 }
 
 /* Put the folios of in->unit into the file; what fails stays in in->unit. */
 static int memfd_luo_insert_unit(struct memfd_luo_incoming *in)
 {
-	struct inode *inode = file_inode(in->file);
-	/* Rather fail, and be tried again, than have somebody killed. */
-	const gfp_t gfp = mapping_gfp_mask(inode->i_mapping) |
-			  __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
-	int err;
+	struct address_space *mapping = in->file->f_mapping;
+	const unsigned int max = mapping_max_folio_order(mapping);
+	const long pages = in->unit.nr;
+	int err = 0;
+
+	if (!pages)
+		return 0;
+	if (shmem_inode_acct_blocks(mapping->host, pages))
+		return -ENOMEM;
 
 	while (in->unit.nr) {
-		struct folio *folio = pfn_folio(in->unit.pfn);
-		const u64 nr = folio_nr_pages(folio);
+		struct folio *folio = memfd_luo_first_folio(&in->unit, max);
 
-		__folio_set_locked(folio);
-		__folio_set_swapbacked(folio);
-		err = memfd_luo_insert_locked(inode, folio, in->unit.index, gfp);
-		folio_unlock(folio);
+		err = memfd_luo_insert(mapping, folio, in->unit.index);
 		if (err)
-			return err;
-
+			break;
+		memfd_luo_run_advance(&in->unit, folio_nr_pages(folio));
 		folio_put(folio);
-		memfd_luo_run_advance(&in->unit, nr);
 	}
-	return 0;
+	/* Takes what was accounted and not inserted off the account again. */
+	shmem_recalc_inode(mapping->host, pages, 0);
+	return err;
 }
 
 static bool memfd_luo_restore_unit(struct memfd_luo_incoming *in)
 {
-	const struct memfd_luo_run *unit = &in->unit;
 	const unsigned int max = mapping_max_folio_order(in->file->f_mapping);
-	struct folio *folio;
+	const struct memfd_luo_run *unit = &in->unit;
 
-	if (unit->nr > 1ULL << max || !IS_ALIGNED(unit->index, unit->nr))
-		return kho_restore_pages(PFN_PHYS(unit->pfn), unit->nr);
-
-	folio = kho_restore_folio(PFN_PHYS(unit->pfn));
-	if (folio && folio_test_large(folio))
-		folio_set_large_rmappable(folio);
-	return folio;
+	if (1ULL << memfd_luo_folio_order(unit, max) == unit->nr)
+		return kho_restore_folio(PFN_PHYS(unit->pfn));
+	return kho_restore_pages(PFN_PHYS(unit->pfn), unit->nr);
 }
 
 static int memfd_luo_fill(struct memfd_luo_incoming *in)
