@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# What the documentation says and the sources say too: both must say the same.
+# The documentation against the sources: what it names must exist, and what stands in
+# both must be the same.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 
@@ -21,24 +22,26 @@ compare() {
 	fi
 }
 
+# What the pages show, and what the Makefile has.
 verbs_shown() { grep -hoE '(^ +|`)make [a-z]+' "${pages[@]}" | sed 's/.*make //'; }
 verbs() { sed -n '/^help:/d; s/^\([a-z]*\):.*## .*/\1/p' Makefile; }
 
-# Paths of this tree; of other trees the documentation names none.
+# Ours, or in the kernel tree that ours is laid over.
+there_is() { compgen -G "$1" > /dev/null || compgen -G "${OUT:-out}/src/luo/$1" > /dev/null; }
+
 paths_missing() {
 	local path
 	grep -hoE '\b(configs|include|kernel|mm|patches|scripts|selftests|Documentation)/[A-Za-z0-9_./*-]*' \
 		"${pages[@]}" MAINTAINERS | sed 's/\.$//' | sort -u | while read -r path; do
-		compgen -G "$path" > /dev/null || echo "$path"
+		there_is "$path" || echo "$path"
 	done
 }
 
-# The files that directives include are named from the root of a kernel tree, which
-# ours is laid over, or from the page.
+# kernel-doc counts from the root of the kernel tree, literalinclude from the page.
 includes_missing() {
 	local page file
 	sed -n 's/^\.\. kernel-doc:: *//p' Documentation/*/*.rst | while read -r file; do
-		[ -f "$file" ] || echo "$file"
+		there_is "$file" || echo "$file"
 	done
 	for page in Documentation/*/*.rst; do
 		sed -n 's/^\.\. literalinclude:: *//p' "$page" | while read -r file; do
@@ -67,16 +70,15 @@ differences() {
 			name = $2
 			split($3, part, /[ ,{}-]+/)
 			errno = part[2]
-			if (NF > 3) { print name ": " errno ": " $4; next }
-			if (part[3] in text) { print name ": " errno ": " text[part[3]]; next }
-			next
+			why = NF > 3 ? $4 : text[part[3]]
+			if (why != "") print name ": " errno ": " why
 		}
-		/^\t  "/ { print name ": " errno ": " $2 }' selftests/lib/stock.c
+		/^\t  "/ { print name ": " errno ": " $2 }' selftests/lib/stock.c |
+		grep . || echo "selftests/lib/stock.c has no table"
 }
 
 echo "TAP version 13"
 compare "each make verb that is shown exists" < <(comm -23 <(verbs_shown | sort -u) <(verbs | sort))
-compare "each make verb is shown" < <(comm -13 <(verbs_shown | sort -u) <(verbs | sort))
 compare "each path that is named exists" < <(paths_missing)
 compare "each file that a page includes exists" < <(includes_missing)
 compare "each DOC section that a page includes exists" < <(comm -23 <(sections_shown | sort) <(sections | sort))
