@@ -1,25 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The live update that a newcomer watches: three memfds go into a session, a kexec
- * replaces the kernel, and all that can be seen of them is compared with before.
+ * The live update that a newcomer watches: three memfds and an eventfd go into a
+ * session, a kexec replaces the kernel, and all that can be seen of them is compared
+ * with before. The eventfd's handler is a BPF object: loaded while the kernel runs,
+ * replaced while the file is preserved, and loaded late in the next kernel.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "libluo-bpf.h"
 #include "luo.h"
 #include "tap.h"
 #include "vm.h"
 
 #define SESSION "demo"
 #define NOTES_TOKEN 100
+#define EVENTFD_TOKEN 101
+#define HANDLER "/handlers/eventfd.bpf.o"
+#define HANDLER_2 "/selftests/progs/eventfd-2.bpf.o"
 #define MIB 0x100000UL
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -188,6 +196,65 @@ static void start_heart(struct notes *notes)
 	}
 }
 
+static struct luo_handler *open_handler(const char *path)
+{
+	struct luo_handler *handler = luo_handler__open(path, NULL);
+
+	must(handler ? 0 : -errno, "open %s", path);
+	return handler;
+}
+
+static void load_handler(const char *path)
+{
+	struct luo_handler *handler = open_handler(path);
+
+	must(luo_handler__attach(handler), "attach %s", path);
+	must(luo_handler__pin(handler, NULL), "pin %s", path);
+	tap_note("    loaded %s: this kernel preserves eventfds now", path);
+	luo_handler__close(handler);
+}
+
+static void replace_handler(const char *path)
+{
+	struct luo_handler *handler = open_handler(path);
+
+	must(luo_handler__upgrade(handler, NULL), "upgrade to %s", path);
+	tap_note("    replaced by %s while the file is preserved", path);
+	luo_handler__close(handler);
+}
+
+static void preserve_eventfd(int session)
+{
+	int fd = must(eventfd(40, EFD_SEMAPHORE | EFD_NONBLOCK), "eventfd");
+	uint64_t more = 2;
+
+	tap_note("  an eventfd, count 40, semaphore, nonblocking:");
+	tap_note("    without a handler: %s", strerror(-luo_preserve(session, fd, EVENTFD_TOKEN)));
+	load_handler(HANDLER);
+	must(luo_preserve(session, fd, EVENTFD_TOKEN), "preserve the eventfd");
+	replace_handler(HANDLER_2);
+	must(write(fd, &more, sizeof(more)) == sizeof(more) ? 0 : -errno, "write");
+	tap_note("    2 added after that: count 42");
+}
+
+static void retrieve_eventfd(int session)
+{
+	uint64_t one, count = 0;
+	int fd;
+
+	tap_note("  the eventfd:");
+	tap_note("    without a handler: %s",
+		 strerror(-luo_retrieve_fd(session, EVENTFD_TOKEN)));
+	load_handler(HANDLER_2);
+	fd = must(luo_retrieve_fd(session, EVENTFD_TOKEN), "retrieve the eventfd");
+	check_eq(fcntl(fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK, "eventfd: nonblocking as before");
+	while (read(fd, &one, sizeof(one)) == sizeof(one) && one == 1)
+		count++;
+	tap_note("    came back: count %ju, taken one by one as from a semaphore",
+		 (uintmax_t)count);
+	check_eq(count, 42, "eventfd: count as before");
+}
+
 static void before(void)
 {
 	int luo = must(luo_open(), "/dev/liveupdate");
@@ -210,6 +277,8 @@ static void before(void)
 		look_at(fd, &notes->looks[i]);
 		show(files[i].name, &notes->looks[i]);
 	}
+
+	preserve_eventfd(session);
 
 	tap_note("kexec   ...");
 	start_heart(notes);
@@ -244,6 +313,7 @@ static void after(void)
 		look_at(fd, &is.looks[i]);
 		show(files[i].name, &is.looks[i]);
 	}
+	retrieve_eventfd(session);
 	check(strcmp(was->boot_id, is.boot_id), "this is another boot");
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		compare(files[i].name, &was->looks[i], &is.looks[i]);

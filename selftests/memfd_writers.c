@@ -7,14 +7,17 @@
  *	memfd_writers [refuse]	a file refuses the first freeze
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <time.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "luo.h"
@@ -33,6 +36,8 @@ static int data_fd;
 static char *data;
 static _Atomic uint8_t *acks;
 static atomic_long writes;
+static int uffd;
+static char *uffd_map;
 
 static uint64_t random_next(uint64_t *state)
 {
@@ -54,24 +59,68 @@ static void breathe(void)
 		;
 }
 
-/* Through a mapping, by a system call, in turn. */
+/* A whole page put into a hole; false if there is one already. */
+static bool put_page(uint64_t page, size_t at, uint64_t value)
+{
+	uint64_t buf[512] = { };
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)uffd_map + page * 4096, .src = (uintptr_t)buf, .len = 4096,
+	};
+
+	buf[(at - page * 4096) / 8] = value;
+	return !ioctl(uffd, UFFDIO_COPY, &copy);
+}
+
+enum { BY_MAPPING, BY_WRITE, BY_FALLOCATE, BY_USERFAULTFD, WAYS };
+
+static bool write_page(int way, uint64_t page)
+{
+	size_t at = page * 4096 + (page % 512) * 8;
+	uint64_t value = stamp(page);
+
+	switch (way) {
+	case BY_WRITE:
+		return pwrite(data_fd, &value, 8, at) == 8;
+	case BY_USERFAULTFD:
+		if (put_page(page, at, value))
+			return true;
+		break;
+	case BY_FALLOCATE:
+		if (fallocate(data_fd, 0, page * 4096, 4096))
+			return false;
+		break;
+	}
+	*(volatile uint64_t *)(data + at) = value;
+	return true;
+}
+
 static void *writer(void *arg)
 {
 	uint64_t state = (uintptr_t)arg * 7919 + 1;
 
 	for (;;) {
-		uint64_t page = random_next(&state) % PAGES, value = stamp(page);
-		size_t at = page * 4096 + (page % 512) * 8;
+		uint64_t page = random_next(&state) % PAGES;
 
-		if (state & 1 << 20)
-			*(volatile uint64_t *)(data + at) = value;
-		else if (pwrite(data_fd, &value, 8, at) != 8)
+		if (!write_page(state >> 20 & (WAYS - 1), page))
 			continue;
 		atomic_store(&acks[page], 1);
 		atomic_fetch_add(&writes, 1);
 		breathe();
 	}
 	return NULL;
+}
+
+static void uffd_start(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+
+	uffd_map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, data_fd, 0);
+	uffd = must(syscall(SYS_userfaultfd, O_CLOEXEC), "userfaultfd");
+	must(ioctl(uffd, UFFDIO_API, &api), "UFFDIO_API");
+	reg.range.start = (uintptr_t)uffd_map;
+	reg.range.len = SIZE;
+	must(ioctl(uffd, UFFDIO_REGISTER, &reg), "UFFDIO_REGISTER");
 }
 
 /* Pages that are in no list yet go to swap and come back as others. */
@@ -110,6 +159,7 @@ static void prepare(int session)
 	data = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, data_fd, 0);
 	acks = mmap(NULL, PAGES, PROT_READ | PROT_WRITE, MAP_SHARED, acks_fd, 0);
 	memset((void *)acks, 0, PAGES);
+	uffd_start();
 	/* The first part may be collapsed; what is left has only small pages. */
 	madvise(data, SIZE / 4, MADV_HUGEPAGE);
 	for (long i = 0; i < PAGES; i += 16)
