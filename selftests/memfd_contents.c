@@ -199,26 +199,40 @@ static void mode_after(int session)
 	check_eq(st.st_mode, S_IFREG | 0640, "mode: changed");
 }
 
-static void readonly_before(int session)
+static int open_again(int fd, int mode)
 {
-	int fd = mem_filled("readonly", 0, KIB(4), 1), again;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	again = must(open(path, O_RDONLY | O_CLOEXEC), "open %s", path);
-	close(fd);
-	must(luo_preserve(session, again, 1), "preserve a read-only memfd");
+	return must(open(path, mode | O_CLOEXEC), "open %s", path);
 }
 
-static void readonly_after(int session)
+static void access_before(int session)
+{
+	int fd = mem_filled("read", 0, KIB(4), 1);
+
+	must(luo_preserve(session, open_again(fd, O_RDONLY), 1), "preserve a read-only memfd");
+	close(fd);
+	fd = mem_filled("write", 0, KIB(4), 2);
+	must(luo_preserve(session, open_again(fd, O_WRONLY), 2), "preserve a write-only memfd");
+}
+
+static void access_after(int session)
 {
 	int fd = take(session, 1);
+	char byte;
 
-	check_eq(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY, "readonly: access mode");
-	check(pwrite(fd, "x", 1, 0) < 0 && errno == EBADF, "readonly: no write");
+	check_eq(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY, "access: read-only");
+	check(pwrite(fd, "x", 1, 0) < 0 && errno == EBADF, "access: no write");
 	check(mmap(NULL, KIB(4), PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED,
-	      "readonly: no shared mapping to write to");
-	check(mem_is(fd, 0, KIB(4), 1), "readonly: contents");
+	      "access: no shared mapping to write to");
+	check(mem_is(fd, 0, KIB(4), 1), "access: contents");
+
+	fd = take(session, 2);
+	check_eq(fcntl(fd, F_GETFL) & O_ACCMODE, O_WRONLY, "access: write-only");
+	check(pread(fd, &byte, 1, 0) < 0 && errno == EBADF, "access: no read");
+	check(pwrite(fd, "x", 1, KIB(4)) == 1, "access: write");
+	check(mem_is(open_again(fd, O_RDONLY), 0, KIB(4), 2), "access: contents of it");
 }
 
 static void mapped_before(int session)
@@ -257,7 +271,7 @@ int main(int argc, char **argv)
 		{ "seals", seals_before, seals_after },
 		{ "name", name_before, name_after },
 		{ "mode", mode_before, mode_after },
-		{ "readonly", readonly_before, readonly_after },
+		{ "access", access_before, access_after },
 		{ "mapped", mapped_before, mapped_after },
 	};
 
