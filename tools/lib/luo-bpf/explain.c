@@ -10,6 +10,9 @@
 
 #include "internal.h"
 
+#define SLEEPABLE "struct_ops.s"
+#define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.+"
+
 struct object {
 	const struct luo_handler *handler;
 	struct luo_layout layout;
@@ -34,68 +37,75 @@ static bool terminated(const struct object *object, const char *name)
 	       memchr(object->data + member.offset, 0, member.size);
 }
 
-static bool check_texts(const struct object *object)
+/* What is said and returned here is what the kernel would, without a log of its own. */
+static int refuse(const struct object *object, int err, const char *why)
 {
-	const char *map = bpf_map__name(object->handler->map);
-	const char *compatible = luo_layout_text(&object->layout, object->data, "compatible");
-
-	if (!terminated(object, "compatible") || !terminated(object, "fops")) {
-		warn("handler '%s': .%s is too long: its NUL has no room\n", map,
-		     terminated(object, "fops") ? "compatible" : "fops");
-		return false;
-	}
-	if (!*compatible) {
-		warn("handler '%s': .compatible is empty\n", map);
-		return false;
-	}
-	return true;
+	warn("handler '%s' (%s): %s\n", bpf_map__name(object->handler->map),
+	     object->handler->compatible, why);
+	return err;
 }
 
-static bool check_callbacks(const struct object *object)
+static int check_values(const struct object *object)
 {
-	static const char *const required[] = { "preserve", "retrieve" };
-	const char *map = bpf_map__name(object->handler->map);
+	const char *name = luo_layout_text(&object->layout, object->data, "compatible");
+	__u64 version = luo_layout_number(&object->layout, object->data, "version") ?: 1;
+
+	if (!*name)
+		return refuse(object, -EINVAL, ".compatible is empty");
+	if (!terminated(object, "compatible"))
+		return refuse(object, -ENAMETOOLONG, ".compatible is too long");
+	if (name[strspn(name, NAME_CHARS)])
+		return refuse(object, -EILSEQ, ".compatible may have letters, digits and -_.+");
+	if (!terminated(object, "fops"))
+		return refuse(object, -ENAMETOOLONG, ".fops is too long");
+	if (luo_layout_number(&object->layout, object->data, "min_version") > version)
+		return refuse(object, -ERANGE, ".min_version is above .version");
+	return 0;
+}
+
+static int check_callbacks(const struct object *object)
+{
 	struct luo_member member;
 
-	for (size_t i = 0; i < sizeof(required) / sizeof(*required); i++) {
-		if (callback(object, required[i]))
-			continue;
-		warn("handler '%s': .%s is missing\n", map, required[i]);
-		return false;
-	}
+	if (!callback(object, "preserve"))
+		return refuse(object, -ENOEXEC, ".preserve is missing");
+	if (!callback(object, "retrieve"))
+		return refuse(object, -ENOEXEC, ".retrieve is missing");
 	if (!callback(object, "can_preserve") &&
-	    !*luo_layout_text(&object->layout, object->data, "fops")) {
-		warn("handler '%s': neither .fops nor .can_preserve says which files it takes\n",
-		     map);
-		return false;
-	}
-	for (__u32 i = 0; luo_layout_member(&object->layout, i, &member); i++) {
-		const struct bpf_program *prog = callback(object, member.name);
+	    !*luo_layout_text(&object->layout, object->data, "fops"))
+		return refuse(object, -EDESTADDRREQ,
+			      "neither .fops nor .can_preserve says which files it takes");
 
-		if (!member.callback || !prog ||
-		    !strncmp(bpf_program__section_name(prog), "struct_ops.s", 12))
+	for (__u32 i = 0; luo_layout_member(&object->layout, i, &member); i++) {
+		const struct bpf_program *prog = NULL;
+
+		if (member.callback)
+			prog = callback(object, member.name);
+		if (!prog || !strncmp(bpf_program__section_name(prog), SLEEPABLE,
+				      strlen(SLEEPABLE)))
 			continue;
-		warn("handler '%s': .%s can't sleep: its section must be struct_ops.s/%s, not %s\n",
-		     map, member.name, member.name, bpf_program__section_name(prog));
-		return false;
+		warn("handler '%s': .%s can't sleep: its section must be " SLEEPABLE "/%s, not %s\n",
+		     object->handler->compatible, member.name, member.name,
+		     bpf_program__section_name(prog));
+		return -EINVAL;
 	}
-	return true;
+	return 0;
 }
 
 int luo_check_object(const struct luo_handler *handler)
 {
 	struct object object = { .handler = handler };
 	size_t size;
+	int err;
 
 	if (luo_layout_of_object(bpf_object__btf(handler->object), &object.layout))
 		return -EINVAL;
 	object.data = bpf_map__initial_value(handler->map, &size);
-	if (!(bpf_map__map_flags(handler->map) & BPF_F_LINK)) {
-		warn("handler '%s': its section must be .struct_ops.link, which has a link\n",
-		     bpf_map__name(handler->map));
-		return -EINVAL;
-	}
-	return check_texts(&object) && check_callbacks(&object) ? 0 : -EINVAL;
+	if (!(bpf_map__map_flags(handler->map) & BPF_F_LINK))
+		return refuse(&object, -EOPNOTSUPP,
+			      "its section must be .struct_ops.link, which has a link");
+	err = check_values(&object);
+	return err ?: check_callbacks(&object);
 }
 
 struct same {
@@ -155,17 +165,29 @@ static const char *sentence(int err)
 	case EOPNOTSUPP:
 		return "the kernel has no live update here: liveupdate=on, CONFIG_LIVEUPDATE_BPF";
 	case ENOENT:
-		return "a name in .fops is unknown";
+		return "a name in .fops is unknown; of a module to come, it is MODULE:NAME";
 	case ENOTUNIQ:
-		return "a name in .fops is ambiguous";
+		return "a name in .fops is ambiguous; of a module, it is MODULE:NAME";
+	case E2BIG:
+		return "too many names in .fops";
+	case EFBIG:
+		return ".max_bytes is above the limit";
 	case EEXIST:
-		return "its compatible string is taken";
+		return "its compatible string is taken: upgrade that one instead";
 	case EBUSY:
-		return "another handler serves the same file operations";
-	case EINVAL:
-		return "a member has an impossible value: see the kernel's log";
+		return "its .fops are another handler's, and not both have .can_preserve";
 	default:
 		return "see the kernel's log";
+	}
+}
+
+static const char *upgrade_sentence(int err)
+{
+	switch (err) {
+	case EINVAL:
+		return "another compatible string is attached, or a version it does not read";
+	default:
+		return sentence(err);
 	}
 }
 
@@ -175,9 +197,7 @@ void luo_explain_attach(const struct luo_handler *handler, const char *what, int
 
 	err = -err;
 	warn("handler '%s': %s: %s: %s\n", handler->compatible, what, strerror(err),
-	     err == EINVAL && !strcmp(what, "upgrade") ?
-	     "the attached one has another compatible string, or state that this can't read" :
-	     sentence(err));
+	     !strcmp(what, "upgrade") ? upgrade_sentence(err) : sentence(err));
 	if (err == ENOENT || err == ENOTUNIQ)
 		explain_names(handler, err);
 	if (err == EEXIST && luo_handler__list(find_same, &same) == 1)

@@ -232,7 +232,7 @@ LUO_API struct luo_handler *luo_handler__open_attached(const char *name);
  * luo_handler__load() - have the programs verified
  * @handler: an open one
  *
- * Return: 0, or -EINVAL if the object can't be a handler (the print callback gets the
+ * Return: 0, or what the kernel would say if it can't be a handler (the print callback gets the
  * reason), or as bpf_object__load(); the verifier's log goes to the print callback.
  */
 LUO_API int luo_handler__load(struct luo_handler *handler);
