@@ -40,8 +40,12 @@ check: ## checkpatch, sparse, W=1, shellcheck, and the ABI against the base's
 	@scripts/prepare luo stock
 	@scripts/check
 
+bench: ## what it costs, beside the stock kernel: a table, CSV and plots under out/bench/
+	@scripts/prepare luo stock
+	@bench/run
+
 clean: ## remove what was built; the fetched base stays
 	find $(OUT) -mindepth 1 -maxdepth 1 ! -name base -exec rm -rf {} +
 
-.PHONY: help demo test kernel shell check clean
+.PHONY: help demo test kernel shell check bench clean
 .SILENT: help
