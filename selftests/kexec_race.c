@@ -5,12 +5,14 @@
  * Best run on the debug kernel.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "kho.h"
@@ -84,6 +86,75 @@ static void check_undone(long kho)
 	check_eq(fixed, 0, "before: memfds that can't grow");
 }
 
+/* Sizes and holes change while the file is preserved and let go again. */
+static void *truncator(void *arg)
+{
+	unsigned int seed = 1;
+	int fd = *(int *)arg;
+
+	while (!stop) {
+		off_t off = rand_r(&seed) % 256 * KIB(4);
+
+		if (rand_r(&seed) % 2)
+			odd += ftruncate(fd, off) && errno != EPERM;
+		else
+			fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, KIB(64));
+		/* Short, or refused: all the same. */
+		if (pwrite(fd, "x", 1, off) < 0)
+			odd += errno != EPERM;
+	}
+	return NULL;
+}
+
+static void preserve_while_truncated(void)
+{
+	int fd = mem_filled("truncated", 0, MIB(1), 1), failed = 0;
+	pthread_t thread;
+
+	stop = false;
+	pthread_create(&thread, NULL, truncator, &fd);
+	for (int i = 0; i < 200; i++) {
+		int session = must(luo_create(luo, "truncated"), "create");
+
+		failed += luo_preserve(session, fd, 1) != 0;
+		close(session);
+	}
+	stop = true;
+	pthread_join(thread, NULL);
+	check_eq(failed, 0, "before: preserved while it changes");
+	check_eq(odd, 0, "before: changes refused with EPERM, or done");
+	check(!ftruncate(fd, MIB(2)), "before: it can grow afterwards");
+	close(fd);
+}
+
+static int preserve_big(void *arg)
+{
+	int session = luo_create(luo, "big");
+
+	luo_preserve(session, *(int *)arg, 1);
+	pause();
+	return 0;
+}
+
+static void kill_while_preserving(void)
+{
+	int fd = mem_filled("big", 0, MIB(128), 1), wrong = 0;
+
+	for (int i = 0; i < 20; i++) {
+		pid_t pid = must(fork(), "fork");
+
+		if (!pid)
+			_exit(preserve_big(&fd));
+		usleep(i * 2000);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		wrong += ftruncate(fd, MIB(128) + KIB(4)) || ftruncate(fd, MIB(128));
+	}
+	check_eq(wrong, 0, "before: killed while preserving, still held");
+	check(mem_is(fd, 0, MIB(128), 1), "before: contents as they were");
+	close(fd);
+}
+
 static void before(void)
 {
 	long kho = must(kho_preserved(), "count what KHO preserves");
@@ -110,8 +181,14 @@ static void before(void)
 	check(preserved > 10, "before: %ld files preserved", preserved);
 	close(last);
 	close(shared_session);
+	preserve_while_truncated();
+	kill_while_preserving();
 	check_undone(kho);
 
+	shared_session = must(luo_create(luo, "shared after"), "create");
+	for (int i = 0; i < FILES; i++)
+		must(luo_preserve(shared_session, mem_filled("race", 0, KIB(4), 5), i),
+		     "preserve");
 	for (int i = 0; i < SESSIONS; i++) {
 		char name[16];
 		int session;
@@ -154,6 +231,40 @@ static void *retriever(void *arg)
 	return NULL;
 }
 
+static atomic_int finishes, finishing;
+
+/* All on one descriptor. */
+static void *sharer(void *arg)
+{
+	unsigned int seed = (uintptr_t)arg + 7;
+
+	for (int i = 0; i < 200; i++) {
+		int fd = luo_retrieve_fd(shared_session, rand_r(&seed) % FILES);
+
+		odd += fd < 0 ? fd != -ENOENT || !finishing : !mem_is(fd, 0, KIB(4), 5);
+		if (fd >= 0)
+			close(fd);
+		if (i == 100) {
+			finishing = 1;
+			finishes += !luo_finish(shared_session);
+		}
+	}
+	return NULL;
+}
+
+static void finish_while_retrieving(void)
+{
+	pthread_t threads[THREADS];
+
+	shared_session = must(luo_retrieve(luo, "shared after"), "retrieve");
+	run_threads(sharer, threads);
+	join_threads(threads);
+	check(finishes >= 1, "shared: finished");
+	check_eq(odd, 0, "shared: errnos or files out of place");
+	check_eq(luo_retrieve(luo, "shared after"), -ENOENT, "shared: gone");
+	close(shared_session);
+}
+
 static void after(void)
 {
 	pthread_t threads[THREADS];
@@ -167,6 +278,7 @@ static void after(void)
 	check_eq(twice, 0, "after: sessions not finished exactly once");
 	check_eq(odd, 0, "after: errnos or files out of place");
 	tap_note("%ld files retrieved", retrieved);
+	finish_while_retrieving();
 }
 
 int main(void)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "luo.h"
@@ -163,6 +164,53 @@ static void names_after(int session)
 	(void)session;
 }
 
+/* The new descriptor can't be had: what it would have been is not lost. */
+static void nofds_after(int session)
+{
+	struct rlimit limit, none;
+	int fd;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none = limit;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	check_eq(luo_retrieve_fd(session, 7), -EMFILE, "nofds: retrieve_fd");
+	check_eq(luo_retrieve(vm_luo, "spare"), -EMFILE, "nofds: retrieve");
+	check_eq(luo_create(vm_luo, "outgoing"), -EMFILE, "nofds: create");
+	setrlimit(RLIMIT_NOFILE, &limit);
+	check(retrieve_one(session, 0) >= 0, "nofds: retrieve_fd, then with");
+	fd = luo_retrieve(vm_luo, "spare");
+	check(fd >= 0 && !luo_finish(fd), "nofds: retrieve, then with");
+	close(fd);
+	fd = luo_create(vm_luo, "outgoing");
+	check(fd >= 0, "nofds: create, then with");
+	close(fd);
+}
+
+static void spare_before(int session)
+{
+	must(luo_create(vm_luo, "spare"), "create");
+	preserve_many(session);
+}
+
+/* The number of the descriptor can't be written. */
+static void fault_after(int session)
+{
+	struct liveupdate_session_retrieve_fd *arg =
+		mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int before = dup(session), after;
+
+	close(before);
+	*arg = (struct liveupdate_session_retrieve_fd) { .size = sizeof(*arg), .token = 7 };
+	mprotect(arg, page_size(), PROT_READ);
+	check_eq(luo_ioctl(session, LIVEUPDATE_SESSION_RETRIEVE_FD, arg), -EFAULT,
+		 "fault: retrieve_fd into read-only memory");
+	after = dup(session);
+	check_eq(after, before, "fault: leaves no descriptor behind");
+	close(after);
+	check(retrieve_one(session, 0) >= 0, "fault: nor is the file lost");
+}
+
 static void gone_after(int session)
 {
 	check_eq(luo_finish(session), 0, "gone: finish");
@@ -182,6 +230,8 @@ int main(int argc, char **argv)
 		{ "none", preserve_many, empty_before },
 		{ "errnos", preserve_many, errnos_after },
 		{ "names", names_before, names_after },
+		{ "nofds", spare_before, nofds_after },
+		{ "fault", preserve_many, fault_after },
 		{ "gone", preserve_many, gone_after },
 	};
 
