@@ -30,7 +30,6 @@ tools: ## build libluo-bpf, libbpf and bpftool to out/ARCH/tools
 install: ## install libluo-bpf; DESTDIR= and PREFIX= as usual
 	@scripts/prepare --tools
 	@$(MAKE) -s -C tools install
-.PHONY: handlers tools install
 
 shell: ## a VM with everything in it
 	@scripts/prepare luo
@@ -47,5 +46,5 @@ bench: ## what it costs, beside the stock kernel: a table, CSV and plots under o
 clean: ## remove what was built; the fetched base stays
 	find $(OUT) -mindepth 1 -maxdepth 1 ! -name base -exec rm -rf {} +
 
-.PHONY: help demo test kernel shell check bench clean
+.PHONY: help demo test kernel handlers tools install shell check bench clean
 .SILENT: help
