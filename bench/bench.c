@@ -34,6 +34,7 @@
 
 static int divisor = 1;
 static int luo = -1, session = -1;
+static uint64_t open_time;
 static int fds[MAX];
 static char names[MAX][LUO_NAME_MAX];
 
@@ -150,6 +151,7 @@ static void sessions_before(void)
 
 static void sessions_after(void)
 {
+	figure("open_session", nr_sessions(), open_time, nr_sessions());
 	make_names();
 	measure("retrieve_session", nr_sessions(), retrieve_session, session_sizes, true);
 	measure("finish_session", nr_sessions(), finish_session, session_sizes, true);
@@ -167,6 +169,15 @@ static const struct {
 	{ "files-10000", 10000, false },
 	{ "files-left", 1000, true },
 };
+
+static long nr_files(void)
+{
+	long sum = 0;
+
+	for (size_t s = 0; s < ARRAY_SIZE(file_sessions); s++)
+		sum += file_sessions[s].files / divisor;
+	return sum;
+}
 
 static int preserve_fd(long i)
 {
@@ -206,8 +217,6 @@ static void preserve_files(long count, int size)
 
 static void files_before(void)
 {
-	long sum = 0;
-
 	for (size_t s = 0; s < ARRAY_SIZE(file_sessions); s++) {
 		const long count = file_sessions[s].files / divisor;
 
@@ -218,9 +227,8 @@ static void files_before(void)
 		for (long i = 0; file_sessions[s].leave && i < count; i++)
 			must(preserve_fd(i), "preserve");
 		close_fds(count);
-		sum += count;
 	}
-	kexec_with("file", sum);
+	kexec_with("file", nr_files());
 }
 
 static void retrieve_files(long count, int size)
@@ -236,6 +244,7 @@ static void retrieve_files(long count, int size)
 
 static void files_after(void)
 {
+	figure("open_file", nr_files(), open_time, nr_files());
 	for (size_t s = 0; s < ARRAY_SIZE(file_sessions); s++) {
 		const bool leave = file_sessions[s].leave;
 		const int size = file_sessions[s].files;
@@ -417,7 +426,9 @@ int main(int argc, char **argv)
 	must(mlockall(MCL_CURRENT), "mlockall");
 
 	tap_start(!vm_stage(), vm_arg_num("luo_results", 0));
+	open_time = now();
 	luo = must(luo_open(), "/dev/liveupdate");
+	open_time = now() - open_time;
 	if (!run(argv[1]))
 		tap_bail("nothing is named %s", argv[1]);
 	if (vm_stage())
