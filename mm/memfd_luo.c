@@ -152,6 +152,7 @@ static void memfd_luo_unpin(u64 pfn, u64 nr)
 
 		pfn += folio_nr_pages(folio);
 		unpin_folio(folio);
+		cond_resched();
 	}
 }
 
@@ -254,7 +255,8 @@ static int memfd_luo_collect(struct file *file, pgoff_t start, pgoff_t end,
 		move = next;
 		if (err == -EAGAIN && next >= moved)
 			move = memfd_luo_movable_end(file, &batch, indices, next);
-		folio_batch_remove_exceptionals(&batch);
+		if (err)
+			folio_batch_remove_exceptionals(&batch);
 		/* A folio can be moved only while nobody else refers to it. */
 		folio_batch_release(&batch);
 
@@ -278,6 +280,24 @@ static int memfd_luo_collect(struct file *file, pgoff_t start, pgoff_t end,
 	return err ?: memfd_luo_list_close(list);
 }
 
+/*
+ * Whether a held file has no other pages than those preserved: the rule, and
+ * worth to be found out quickly, as nothing but the kexec is going on.
+ *
+ * A page is accounted under its folio lock: until then it is not swapped out,
+ * so that it is counted in nrpages; from then on it is counted in alloced.
+ */
+static bool memfd_luo_unchanged(struct file *file, u64 nr_preserved)
+{
+	struct shmem_inode_info *info = SHMEM_I(file_inode(file));
+
+	if (READ_ONCE(file->f_mapping->nrpages) != nr_preserved)
+		return false;
+
+	guard(spinlock)(&info->lock);
+	return info->alloced == nr_preserved;
+}
+
 /* The pages that came into the file since it was preserved. */
 static int memfd_luo_collect_late(struct file *file,
 				  struct memfd_luo_outgoing *out)
@@ -290,6 +310,9 @@ static int memfd_luo_collect_late(struct file *file,
 	struct memfd_luo_run run;
 	pgoff_t start = 0;
 	int err;
+
+	if (memfd_luo_unchanged(file, out->chain[MEMFD_LUO_CHAIN_PRESERVED].nr_pages))
+		return 0;
 
 	while (memfd_luo_cursor_peek(&cursor, &run, memfd_luo_block_at)) {
 		if (start < run.index) {

@@ -336,15 +336,13 @@ int memfd_luo_open(struct memfd_luo_reader *reader, u64 data)
  */
 bool memfd_luo_read(struct memfd_luo_reader *reader, struct memfd_luo_run *unit)
 {
-	int order;
-
 	if (!reader->rest.nr &&
 	    !memfd_luo_iter_next(&reader->iter, &reader->rest, memfd_luo_block_at))
 		return false;
 
-	order = kho_preserved_order(PFN_PHYS(reader->rest.pfn));
 	*unit = reader->rest;
-	unit->nr = 1ULL << order;
+	if (unit->nr > 1)
+		unit->nr = 1ULL << kho_preserved_order(PFN_PHYS(unit->pfn));
 	memfd_luo_run_advance(&reader->rest, unit->nr);
 	return true;
 }
