@@ -18,6 +18,7 @@
 
 struct file;
 struct liveupdate_file_handler;
+struct liveupdate_session;
 struct module;
 
 /**
@@ -34,6 +35,10 @@ struct module;
  * @private_data:    the handler's own in this kernel, not preserved: kept from
  *                   preserve to unpreserve, and in the next kernel from the
  *                   first retrieve to finish
+ * @session:         ours: the session of the file, for the functions below
+ * @token:           ours: what user space knows the file by
+ * @message:         ours: preserve, freeze and retrieve may leave a string from
+ *                   kmalloc() that says why they failed; the core frees it
  */
 struct liveupdate_file_op_args {
 	struct liveupdate_file_handler *handler;
@@ -41,6 +46,9 @@ struct liveupdate_file_op_args {
 	struct file *file;
 	u64 serialized_data;
 	void *private_data;
+	struct liveupdate_session *session;
+	u64 token;
+	char *message;
 };
 
 /**
@@ -68,6 +76,11 @@ struct liveupdate_file_op_args {
  *                record, which it must not trust. Optional
  * @retrieve_retryable: ours: a retrieve that failed may be called again; it
  *                finds in @private_data what it left there
+ * @get_file_id:  ours: as @get_id, where the handler must be known, in @id; false
+ *                if it is the open file description after all. Optional
+ * @release:      ours: unregistering does not wait for files that have the
+ *                handler; this is called when the last of them has put it.
+ *                Optional
  *
  * Context: all callbacks may sleep. Those with args run under the mutex of the
  * session and must not call back into session ioctls. One call at a time is
@@ -87,6 +100,9 @@ struct liveupdate_file_ops {
 	struct module *owner;
 	u64 (*preserved_bytes)(struct liveupdate_file_op_args *args);
 	bool retrieve_retryable;
+	bool (*get_file_id)(struct liveupdate_file_handler *handler,
+			    struct file *file, unsigned long *id);
+	void (*release)(struct liveupdate_file_handler *handler);
 };
 
 /**
@@ -116,6 +132,11 @@ int liveupdate_reboot(void);
 int liveupdate_register_file_handler(struct liveupdate_file_handler *fh);
 void liveupdate_unregister_file_handler(struct liveupdate_file_handler *fh);
 
+int liveupdate_get_token_outgoing(struct liveupdate_session *session,
+				  struct file *file, u64 *token);
+int liveupdate_get_file_incoming(struct liveupdate_session *session, u64 token,
+				 struct file **file);
+
 #else /* CONFIG_LIVEUPDATE */
 
 static inline bool liveupdate_enabled(void)
@@ -135,6 +156,20 @@ static inline int liveupdate_register_file_handler(struct liveupdate_file_handle
 
 static inline void liveupdate_unregister_file_handler(struct liveupdate_file_handler *fh)
 {
+}
+
+static inline int
+liveupdate_get_token_outgoing(struct liveupdate_session *session,
+			      struct file *file, u64 *token)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int
+liveupdate_get_file_incoming(struct liveupdate_session *session, u64 token,
+			     struct file **file)
+{
+	return -EOPNOTSUPP;
 }
 
 #endif /* CONFIG_LIVEUPDATE */

@@ -38,6 +38,12 @@ int __init luo_file_init(void)
 	return rhashtable_init(&luo_ids, &luo_id_params);
 }
 
+/* All files, to be walked under RCU. */
+struct rhashtable *luo_file_table(void)
+{
+	return &luo_tokens;
+}
+
 struct luo_file *luo_file_alloc(struct luo_session *session, u64 token)
 {
 	struct luo_file *lf = kzalloc_obj(*lf, GFP_KERNEL_ACCOUNT);
@@ -83,6 +89,22 @@ int luo_file_add(struct luo_file *lf)
 	return 0;
 }
 
+static void luo_file_id(struct liveupdate_file_handler *fh, struct file *file,
+			struct luo_id_key *key)
+{
+	const struct liveupdate_file_ops *ops = fh->ops;
+
+	key->fh = fh;
+	if (ops->get_file_id && ops->get_file_id(fh, file, &key->id))
+		return;
+	if (ops->get_id) {
+		key->id = ops->get_id(file);
+		return;
+	}
+	key->fh = NULL;
+	key->id = (unsigned long)file;
+}
+
 /**
  * luo_file_add_id - see to it that a file is preserved only once
  * @lf: an outgoing file that has its handler
@@ -92,17 +114,12 @@ int luo_file_add(struct luo_file *lf)
  */
 int luo_file_add_id(struct luo_file *lf)
 {
-	const struct liveupdate_file_ops *ops = lf->fh->ops;
 	int err;
 
-	lf->by_id.id = ops->get_id ? ops->get_id(lf->file) :
-				     (unsigned long)lf->file;
-	lf->by_id.fh = lf->fh;
-
+	luo_file_id(lf->fh, lf->file, &lf->by_id);
 	err = rhashtable_lookup_insert_fast(&luo_ids, &lf->id_node,
 					    luo_id_params);
-	if (err)
-		lf->by_id.fh = NULL;
+	lf->has_id = !err;
 	return err == -EEXIST ? -EBUSY : err;
 }
 
@@ -113,7 +130,7 @@ void luo_file_remove(struct luo_file *lf)
 
 	lockdep_assert_held(&session->mutex);
 
-	if (lf->by_id.fh)
+	if (lf->has_id)
 		rhashtable_remove_fast(&luo_ids, &lf->id_node, luo_id_params);
 	rhashtable_remove_fast(&luo_tokens, &lf->token_node, luo_token_params);
 	list_del(&lf->list);
@@ -130,6 +147,53 @@ struct luo_file *luo_file_find(struct luo_session *session, u64 token)
 	return rhashtable_lookup_fast(&luo_tokens, &key, luo_token_params);
 }
 
+static int luo_file_token(struct luo_session *session,
+			  const struct luo_id_key *key, u64 *token)
+{
+	struct luo_file *lf;
+
+	guard(rcu)();
+
+	lf = rhashtable_lookup(&luo_ids, key, luo_id_params);
+	if (!lf || lf->by_token.session != session)
+		return -ENOENT;
+	*token = lf->by_token.token;
+	return 0;
+}
+
+/**
+ * liveupdate_get_token_outgoing - which token a file was preserved with
+ * @handle: struct liveupdate_file_op_args.session
+ * @file:   the file
+ * @token:  out: its token
+ *
+ * For a file that depends on another one: in freeze, because in preserve the
+ * other may not be there yet.
+ *
+ * Context: from a callback with args, for the same session; may sleep.
+ * Return: 0, or -ENOENT if the file is not in this session.
+ */
+int liveupdate_get_token_outgoing(struct liveupdate_session *handle,
+				  struct file *file, u64 *token)
+{
+	struct luo_id_key key = { .id = (unsigned long)file };
+	struct luo_session *session = luo_session_of(handle);
+	struct liveupdate_file_handler *fh;
+
+	lockdep_assert_held(&session->mutex);
+
+	if (!luo_file_token(session, &key, token))
+		return 0;
+
+	fh = luo_handler_for_file(file);
+	if (!fh)
+		return -ENOENT;
+	luo_file_id(fh, file, &key);
+	luo_handler_put(fh);
+	return luo_file_token(session, &key, token);
+}
+EXPORT_SYMBOL_GPL(liveupdate_get_token_outgoing);
+
 /* What a callback of the file's handler gets. */
 void luo_file_args(struct luo_file *lf, struct liveupdate_file_op_args *args)
 {
@@ -139,6 +203,8 @@ void luo_file_args(struct luo_file *lf, struct liveupdate_file_op_args *args)
 		.file = lf->file,
 		.serialized_data = lf->data,
 		.private_data = lf->private,
+		.session = luo_session_handle(lf->by_token.session),
+		.token = lf->by_token.token,
 	};
 }
 

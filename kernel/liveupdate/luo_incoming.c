@@ -2,7 +2,7 @@
 /*
  * Live Update Orchestrator: what the previous kernel handed over.
  *
- * The sessions are read when /dev/liveupdate is first opened, a session's files
+ * The sessions are read when the first of them is asked for, a session's files
  * when it is first retrieved. Nothing here trusts a record: what is wrong costs
  * the session or the file that it is in, whose memory stays reserved.
  */
@@ -10,6 +10,7 @@
 
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/kho/abi/luo_bpf.h>
 #include <linux/kho/abi/memfd.h>
 #include <linux/slab.h>
 
@@ -30,11 +31,49 @@ void luo_incoming_set_damaged(void)
 	WRITE_ONCE(luo_incoming_list_damaged, true);
 }
 
+/*
+ * Damage has given a session the name of another. If the files of one of them
+ * are not of a session of this name, it is the other; else there is no telling,
+ * and nobody gets files that may not be his.
+ */
+static void luo_merge_session(struct luo_session *session,
+			      const struct luo_session *twin)
+{
+	pr_err("session '%s' was handed over twice, the memory of one stays reserved\n",
+	       session->name);
+
+	if (twin->error)
+		return;
+	if (!session->error) {
+		session->error = -EUCLEAN;
+		session->files_pa = 0;
+		return;
+	}
+	session->error = 0;
+	session->files_pa = twin->files_pa;
+	session->nr_files = twin->nr_files;
+}
+
+static int luo_add_session(struct luo_session *session)
+{
+	int err = luo_session_add(session);
+
+	if (!err)
+		return 0;
+	if (err == -EEXIST) {
+		luo_merge_session(luo_session_find(session->name), session);
+		err = 0;
+	} else {
+		luo_blocks_unclaim(session->files_pa);
+	}
+	luo_session_free(session);
+	return err;
+}
+
 static int luo_read_session(void *record, void *unused)
 {
 	struct luo_session_ser *ser = record;
 	struct luo_session *session;
-	int err;
 
 	if (!luo_string_ok(ser->name, sizeof(ser->name))) {
 		pr_err("a session with a damaged name is lost, its memory stays reserved\n");
@@ -46,27 +85,17 @@ static int luo_read_session(void *record, void *unused)
 	if (!session)
 		return -ENOMEM;
 
-	err = luo_session_add(session);
-	if (err) {
-		luo_session_free(session);
-		if (err != -EEXIST)
-			return err;
-		pr_err("session '%s' was handed over twice, the second is lost, its memory stays reserved\n",
-		       ser->name);
-		return 0;
-	}
-
 	session->nr_files = ser->file_set_ser.count;
 	session->files_pa = ser->file_set_ser.files;
 	session->error = luo_blocks_claim(session->files_pa,
 					  sizeof(struct luo_file_ser),
-					  session->nr_files);
+					  session->nr_files, session->name);
 	if (session->error) {
 		pr_err("session '%s' is damaged and can't be retrieved, its memory stays reserved\n",
 		       session->name);
 		session->files_pa = 0;
 	}
-	return 0;
+	return luo_add_session(session);
 }
 
 static void luo_forget_sessions(void)
@@ -117,14 +146,17 @@ int luo_incoming_sessions(void)
 	return 0;
 }
 
-/* What the handler says of it, if there is one by now. */
+/* What the handler says of it, or if there is none yet, what the core knows. */
 static void luo_account_incoming(struct luo_file *lf)
 {
 	struct liveupdate_file_op_args args;
 
 	lf->fh = luo_handler_by_name(lf->compatible);
-	if (!lf->fh)
+	if (!lf->fh) {
+		if (strstarts(lf->compatible, LUO_BPF_PREFIX))
+			luo_file_set_bytes(lf, luo_bpf_record_peek(lf->data));
 		return;
+	}
 	luo_file_args(lf, &args);
 	luo_file_account(lf, &args);
 	luo_handler_put(lf->fh);
@@ -135,12 +167,36 @@ static void luo_account_incoming(struct luo_file *lf)
  * A record that is damaged keeps its token, if it can be told, so that asking
  * for the file gives an error of its own.
  */
-static int luo_read_file(void *record, void *data)
+static void luo_mark_damaged(struct luo_file *lf)
 {
-	struct luo_session *session = data;
+	pr_err("session '%s': record of file %#llx is damaged, its memory stays reserved\n",
+	       lf->by_token.session->name, lf->by_token.token);
+	lf->compatible[0] = '\0';
+	lf->status = -EUCLEAN;
+	luo_file_set_bytes(lf, 0);
+}
+
+static int luo_add_file(struct luo_file *lf)
+{
+	struct luo_session *session = lf->by_token.session;
+	int err = luo_file_add(lf);
+
+	if (!err)
+		return 0;
+	/* Of two files of one token there is no telling which is meant. */
+	if (err == -EEXIST) {
+		luo_mark_damaged(luo_file_find(session, lf->by_token.token));
+		err = 0;
+	}
+	luo_file_set_bytes(lf, 0);
+	luo_file_free(lf);
+	return err;
+}
+
+static int luo_read_file(void *record, void *session)
+{
 	struct luo_file_ser *ser = record;
 	struct luo_file *lf;
-	int err;
 
 	lf = luo_file_alloc(session, ser->token);
 	if (!lf)
@@ -149,23 +205,11 @@ static int luo_read_file(void *record, void *data)
 	lf->data = ser->data;
 	if (luo_string_ok(ser->compatible, sizeof(ser->compatible))) {
 		strscpy_pad(lf->compatible, ser->compatible);
-	} else {
-		lf->status = -EUCLEAN;
-		pr_err("session '%s': record of file %#llx is damaged, its memory stays reserved\n",
-		       session->name, ser->token);
-	}
-
-	err = luo_file_add(lf);
-	if (err)
-		luo_file_free(lf);
-	if (err == -EEXIST) {
-		pr_err("session '%s': token %#llx stands twice, the second file is lost, its memory stays reserved\n",
-		       session->name, ser->token);
-		return 0;
-	}
-	if (!err && !lf->status)
 		luo_account_incoming(lf);
-	return err;
+	} else {
+		luo_mark_damaged(lf);
+	}
+	return luo_add_file(lf);
 }
 
 static void luo_forget_files(struct luo_session *session)
@@ -231,15 +275,13 @@ static int luo_call_retrieve(struct luo_file *lf)
 		return lf->status;
 
 	luo_file_args(lf, &args);
-	err = ops->retrieve(&args);
+	err = luo_errno(ops->retrieve(&args));
 	if (!err && IS_ERR_OR_NULL(args.file))
 		err = -EIO;
 	lf->private = args.private_data;
 	if (err) {
 		lf->status = err;
-		pr_warn("session '%s': '%s' can't retrieve file %#llx: %pe\n",
-			lf->by_token.session->name, lf->compatible,
-			lf->by_token.token, ERR_PTR(err));
+		luo_report(lf, &args, "retrieve", err);
 		return err;
 	}
 
@@ -248,6 +290,72 @@ static int luo_call_retrieve(struct luo_file *lf)
 	luo_file_set_bytes(lf, 0);
 	return 0;
 }
+
+static int luo_retrieve_file(struct luo_file *lf)
+{
+	struct luo_session *session = lf->by_token.session;
+	int err;
+
+	/* A file that needs itself, or too many that need one another. */
+	if (lf->busy || session->depth == LUO_RETRIEVE_DEPTH)
+		return -ELOOP;
+
+	err = luo_bind(lf);
+	if (err)
+		return err;
+
+	lf->busy = true;
+	session->depth++;
+	err = luo_call_retrieve(lf);
+	session->depth--;
+	lf->busy = false;
+	return err;
+}
+
+static struct file *luo_retrieve_locked(struct luo_session *session, u64 token)
+{
+	struct luo_file *lf;
+	int err;
+
+	lockdep_assert_held(&session->mutex);
+
+	lf = luo_file_find(session, token);
+	if (!lf)
+		return ERR_PTR(-ENOENT);
+
+	if (!lf->file) {
+		err = luo_retrieve_file(lf);
+		if (err)
+			return ERR_PTR(err);
+	}
+	return get_file(lf->file);
+}
+
+/**
+ * liveupdate_get_file_incoming - get another file of the same session
+ * @handle: struct liveupdate_file_op_args.session
+ * @token:  what that file was preserved with
+ * @filep:  out: the file, one reference
+ *
+ * For a file that depends on another one: the other is retrieved now if it was
+ * not yet.
+ *
+ * Context: from retrieve, for the same session; may sleep.
+ * Return: 0, -ENOENT if there is no such file, -ELOOP if files depend on each
+ * other in a circle or too many stand in a row, else as a retrieve from user
+ * space.
+ */
+int liveupdate_get_file_incoming(struct liveupdate_session *handle, u64 token,
+				 struct file **filep)
+{
+	struct file *file = luo_retrieve_locked(luo_session_of(handle), token);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	*filep = file;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(liveupdate_get_file_incoming);
 
 /**
  * luo_retrieve - get a file of an incoming session
@@ -260,37 +368,28 @@ static int luo_call_retrieve(struct luo_file *lf)
  */
 struct file *luo_retrieve(struct luo_session *session, u64 token)
 {
-	struct luo_file *lf;
-	int err;
-
 	if (session->direction != LUO_INCOMING)
 		return ERR_PTR(-EINVAL);
 
 	guard(mutex)(&session->mutex);
 
-	lf = luo_file_find(session, token);
-	if (!lf)
-		return ERR_PTR(-ENOENT);
-
-	if (!lf->file) {
-		err = luo_bind(lf);
-		if (!err)
-			err = luo_call_retrieve(lf);
-		if (err)
-			return ERR_PTR(err);
-	}
-	return get_file(lf->file);
+	return luo_retrieve_locked(session, token);
 }
 
 static bool luo_can_finish(struct luo_file *lf)
 {
 	struct liveupdate_file_op_args args;
+	bool can;
 
 	if (luo_bind(lf) || !lf->fh->ops->can_finish)
 		return true;
 
 	luo_file_args(lf, &args);
-	return lf->fh->ops->can_finish(&args);
+	can = lf->fh->ops->can_finish(&args);
+	lf->private = args.private_data;
+	if (!can)
+		luo_report(lf, &args, "can_finish", -EBUSY);
+	return can;
 }
 
 /* Formats that the core can free the memory of with no handler. */
@@ -298,6 +397,8 @@ static int luo_reclaim(struct luo_file *lf)
 {
 	if (!strcmp(lf->compatible, MEMFD_LUO_FH_COMPATIBLE))
 		return memfd_luo_reclaim(lf->data);
+	if (strstarts(lf->compatible, LUO_BPF_PREFIX))
+		return luo_bpf_reclaim(lf->data);
 	return -EUNATCH;
 }
 
@@ -361,6 +462,6 @@ void luo_incoming_report_dropped(void)
 		pr_warn("sessions of the previous kernel are dropped by this kexec\n");
 
 	list_for_each_entry(session, &luo_sessions[LUO_INCOMING].list, list)
-		pr_warn("session '%s' was not finished: %llu files are dropped by this kexec\n",
+		pr_warn("session '%s' is not finished: its %llu files are dropped by this kexec\n",
 			session->name, session->nr_files);
 }

@@ -9,6 +9,7 @@
  *   luo_file.c      file objects: tokens and identities
  *   luo_outgoing.c  before the kexec: preserve, freeze, write the records
  *   luo_incoming.c  after it: read the records, retrieve, finish
+ *   luo_report.c    why a handler failed, for the log and for user space
  *   luo_record.c    checked access to what the previous kernel handed over
  *   luo_handler.c   which handlers there are
  *
@@ -16,11 +17,13 @@
  *
  *   luo_quiesce (read)      around each operation; liveupdate_reboot() takes it
  *                           for writing and so has the core to itself
+ *     luo_incoming_lock     reading the sessions of the previous kernel, once
  *     session->mutex        the session's state and its files
  *       luo_sessions.lock   names and lists of sessions
- *       luo_handlers_lock   the registered handlers
+ *       luo_handlers_lock   the registered handlers, while one is looked for
  *
- * The last two are leaves and never held together.
+ * Those on one level are never held together. KHO's own locks, which are taken
+ * wherever memory is preserved, come last.
  */
 #ifndef _LUO_INTERNAL_H
 #define _LUO_INTERNAL_H
@@ -47,6 +50,8 @@ enum luo_direction {
  * @mutex:     protects all below, and the files
  * @files:     struct luo_file, oldest first
  * @nr_files:  how many; incoming: as handed over until the records are read
+ * @depth:     incoming: how many retrieves are under way inside one another
+ * @report:    the last failure of a handler; NULL if there was none
  * @bytes:     what the handlers said that is preserved, files that were
  *             retrieved left out
  * @blocks:    outgoing: room for the records of all @files, taken in advance
@@ -55,6 +60,7 @@ enum luo_direction {
  * @finished:  incoming: FINISH took place
  * @open:      incoming: there is a file for it; under luo_sessions.lock
  * @error:     incoming: why it can't be retrieved, if it can't; constant
+ * @rcu:       the indexes are walked without a lock
  */
 struct luo_session {
 	char name[LIVEUPDATE_SESSION_NAME_LENGTH];
@@ -66,6 +72,8 @@ struct luo_session {
 	struct list_head files;
 	u64 nr_files;
 	u64 bytes;
+	unsigned int depth;
+	struct liveupdate_session_get_report *report;
 
 	struct kho_block_set blocks;
 	bool frozen;
@@ -75,6 +83,8 @@ struct luo_session {
 
 	bool open;
 	int error;
+
+	struct rcu_head rcu;
 };
 
 /* What a file is found by: unique in its session, and among all files. */
@@ -83,6 +93,7 @@ struct luo_token_key {
 	u64 token;
 };
 
+/* @fh is NULL where the file itself is the identity. */
 struct luo_id_key {
 	struct liveupdate_file_handler *fh;
 	unsigned long id;
@@ -103,6 +114,8 @@ struct luo_id_key {
  * @private:    the handler's own in this kernel
  * @bytes:      what of the session's bytes is this file's
  * @status:     incoming: struct liveupdate_file_op_args.retrieve_status
+ * @has_id:     it is in the index by @by_id
+ * @busy:       incoming: its retrieve is under way
  */
 struct luo_file {
 	struct luo_token_key by_token;
@@ -119,7 +132,24 @@ struct luo_file {
 	void *private;
 	u64 bytes;
 	int status;
+	bool has_id;
+	bool busy;
 };
+
+/* How many files may be retrieved inside one another: it is one stack. */
+#define LUO_RETRIEVE_DEPTH 8
+
+static inline struct liveupdate_session *
+luo_session_handle(struct luo_session *session)
+{
+	return (struct liveupdate_session *)session;
+}
+
+static inline struct luo_session *
+luo_session_of(struct liveupdate_session *handle)
+{
+	return (struct luo_session *)handle;
+}
 
 /* luo_core.c */
 int luo_enter(void);
@@ -146,6 +176,7 @@ union luo_ioctl_arg {
 	struct liveupdate_session_retrieve_fd retrieve_fd;
 	struct liveupdate_session_finish finish;
 	struct liveupdate_session_get_name get_name;
+	struct liveupdate_session_get_report get_report;
 };
 
 /**
@@ -155,13 +186,15 @@ union luo_ioctl_arg {
  *            this kernel knows (a structure that grows will need two numbers)
  * @makes_fd: @run sets @new_file, one reference, and the dispatcher gives it a
  *            file descriptor
+ * @output:   what @run leaves in @arg is for the caller
  * @run:      does it: @target is what luo_ioctl_dispatch() was given, @arg the
- *            caller's structure, copied back if it returns 0
+ *            caller's structure
  */
 struct luo_ioctl {
 	unsigned int cmd;
 	u32 size;
 	bool makes_fd;
+	bool output;
 	int (*run)(void *target, union luo_ioctl_arg *arg,
 		   struct file **new_file);
 };
@@ -181,16 +214,19 @@ struct luo_sessions {
 extern struct luo_sessions luo_sessions[2];
 
 int luo_session_init(void);
+const char *luo_session_state(const struct luo_session *session);
 struct luo_session *luo_session_alloc(const char *name,
 				      enum luo_direction direction);
 void luo_session_free(struct luo_session *session);
 int luo_session_add(struct luo_session *session);
 void luo_session_remove(struct luo_session *session);
+struct luo_session *luo_session_find(const char *name);
 struct file *luo_session_create(const char *name);
 struct file *luo_session_retrieve(const char *name);
 
 /* luo_file.c */
 int luo_file_init(void);
+struct rhashtable *luo_file_table(void);
 struct luo_file *luo_file_alloc(struct luo_session *session, u64 token);
 void luo_file_free(struct luo_file *lf);
 int luo_file_add(struct luo_file *lf);
@@ -207,6 +243,12 @@ int luo_preserve(struct luo_session *session, int fd, u64 token);
 void luo_unpreserve_all(struct luo_session *session);
 int luo_freeze_sessions(u64 *sessions_pa);
 
+/* A callback returns 0 or an errno; anything else must not look like success. */
+static inline int luo_errno(int ret)
+{
+	return ret > 0 || ret < -MAX_ERRNO ? -EIO : ret;
+}
+
 /* luo_incoming.c */
 int luo_incoming_sessions(void);
 int luo_incoming_files(struct luo_session *session);
@@ -219,7 +261,8 @@ void luo_incoming_report_dropped(void);
 /* luo_record.c */
 typedef int (*luo_record_fn)(void *record, void *data);
 
-int luo_blocks_claim(u64 head_pa, size_t size, u64 count);
+void luo_blocks_sign(struct kho_block_set *blocks, const char *name);
+int luo_blocks_claim(u64 head_pa, size_t size, u64 count, const char *name);
 void luo_blocks_unclaim(u64 head_pa);
 int luo_blocks_read(u64 head_pa, size_t size, luo_record_fn fn, void *data);
 s64 luo_blocks_salvage(u64 head_pa, size_t size, luo_record_fn fn, void *data,
@@ -227,8 +270,35 @@ s64 luo_blocks_salvage(u64 head_pa, size_t size, luo_record_fn fn, void *data,
 void luo_blocks_free(u64 head_pa, u64 nr);
 bool luo_string_ok(const char *string, size_t size);
 
+/* luo_report.c */
+void luo_report(struct luo_file *lf, struct liveupdate_file_op_args *args,
+		const char *callback, int err);
+int luo_get_report(struct luo_session *session,
+		   struct liveupdate_session_get_report *report);
+
 /* luo_handler.c */
+
+/**
+ * struct luo_handler_fop - one type of file that a handler takes
+ * @f_op:   what such files have in common
+ * @fh:     the handler
+ * @shared: others may take such files too: can_preserve tells whose one is
+ * @node:   in the index by @f_op
+ */
+struct luo_handler_fop {
+	const struct file_operations *f_op;
+	struct liveupdate_file_handler *fh;
+	bool shared;
+	struct rhlist_head node;
+};
+
 int luo_handler_init(void);
+struct rhashtable *luo_handler_table(void);
+int luo_handler_register(struct liveupdate_file_handler *fh, bool listed);
+bool luo_handler_tryget(struct liveupdate_file_handler *fh);
+int luo_handler_users(struct liveupdate_file_handler *fh);
+int luo_handler_add_fop(struct luo_handler_fop *fop);
+void luo_handler_remove_fop(struct luo_handler_fop *fop);
 struct liveupdate_file_handler *luo_handler_for_file(struct file *file);
 struct liveupdate_file_handler *luo_handler_by_name(const char *compatible);
 void luo_handler_put(struct liveupdate_file_handler *fh);
@@ -242,5 +312,9 @@ static inline void luo_damage(struct luo_ser *ser) { }
 
 /* mm/memfd_luo_extents.c: frees a memfd that no handler took. */
 int memfd_luo_reclaim(u64 data);
+
+/* luo_bpf_record.c: the same for a file of a BPF handler. */
+int luo_bpf_reclaim(u64 pa);
+u64 luo_bpf_record_peek(u64 pa);
 
 #endif /* _LUO_INTERNAL_H */

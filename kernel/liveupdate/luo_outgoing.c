@@ -18,9 +18,11 @@ static int luo_call_preserve(struct luo_file *lf)
 	int err;
 
 	luo_file_args(lf, &args);
-	err = lf->fh->ops->preserve(&args);
-	if (err)
+	err = luo_errno(lf->fh->ops->preserve(&args));
+	if (err) {
+		luo_report(lf, &args, "preserve", err);
 		return err;
+	}
 	luo_file_account(lf, &args);
 	return 0;
 }
@@ -132,11 +134,11 @@ static int luo_freeze_file(struct luo_file *lf)
 		return 0;
 
 	luo_file_args(lf, &args);
-	err = lf->fh->ops->freeze(&args);
+	err = luo_errno(lf->fh->ops->freeze(&args));
 	if (err) {
-		pr_err("kexec refused: '%s' can't freeze file %#llx of session '%s': %pe; close the session or try again\n",
-		       lf->fh->compatible, lf->by_token.token,
-		       lf->by_token.session->name, ERR_PTR(err));
+		luo_report(lf, &args, "freeze", err);
+		pr_err("kexec refused: close session '%s' or try again\n",
+		       lf->by_token.session->name);
 		return err;
 	}
 	luo_file_account(lf, &args);
@@ -186,6 +188,7 @@ static void luo_write_files(struct luo_session *session)
 		ser->data = lf->data;
 		ser->token = lf->by_token.token;
 	}
+	luo_blocks_sign(&session->blocks, session->name);
 }
 
 static void luo_write_session(struct luo_session *session,

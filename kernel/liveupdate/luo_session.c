@@ -61,7 +61,8 @@ struct luo_session *luo_session_alloc(const char *name,
 void luo_session_free(struct luo_session *session)
 {
 	mutex_destroy(&session->mutex);
-	kfree(session);
+	kfree(session->report);
+	kfree_rcu(session, rcu);
 }
 
 /* Room for the record of an outgoing session is taken here, not at the kexec. */
@@ -171,6 +172,14 @@ static int luo_ioctl_get_name(void *target, union luo_ioctl_arg *arg,
 	return 0;
 }
 
+static int luo_ioctl_get_report(void *session, union luo_ioctl_arg *arg,
+				struct file **new_file)
+{
+	if (arg->get_report.error)
+		return -EINVAL;
+	return luo_get_report(session, &arg->get_report);
+}
+
 static const struct luo_ioctl luo_session_calls[] = {
 	{
 		.cmd = LIVEUPDATE_SESSION_PRESERVE_FD,
@@ -191,7 +200,14 @@ static const struct luo_ioctl luo_session_calls[] = {
 	{
 		.cmd = LIVEUPDATE_SESSION_GET_NAME,
 		.size = sizeof(struct liveupdate_session_get_name),
+		.output = true,
 		.run = luo_ioctl_get_name,
+	},
+	{
+		.cmd = LIVEUPDATE_SESSION_GET_REPORT,
+		.size = sizeof(struct liveupdate_session_get_report),
+		.output = true,
+		.run = luo_ioctl_get_report,
 	},
 };
 
@@ -203,7 +219,7 @@ static long luo_session_ioctl(struct file *file, unsigned int cmd,
 				  file->private_data, cmd, arg);
 }
 
-static const char *luo_session_state(struct luo_session *session)
+const char *luo_session_state(const struct luo_session *session)
 {
 	if (session->direction == LUO_OUTGOING)
 		return READ_ONCE(session->frozen) ? "frozen" : "outgoing";
@@ -215,7 +231,9 @@ static void luo_session_show_fdinfo(struct seq_file *m, struct file *file)
 {
 	struct luo_session *session = file->private_data;
 
-	seq_printf(m, "luo-session:\t%s\n", session->name);
+	seq_puts(m, "luo-session:\t");
+	seq_escape(m, session->name, "\n\\");
+	seq_putc(m, '\n');
 	seq_printf(m, "luo-state:\t%s\n", luo_session_state(session));
 	seq_printf(m, "luo-files:\t%llu\n", READ_ONCE(session->nr_files));
 	seq_printf(m, "luo-bytes:\t%llu\n", READ_ONCE(session->bytes));
@@ -282,6 +300,17 @@ free:
 	return ERR_PTR(err);
 }
 
+/* @name: all of the field, padded; the session stays until it is finished. */
+struct luo_session *luo_session_find(const char *name)
+{
+	struct luo_sessions *sessions = &luo_sessions[LUO_INCOMING];
+
+	guard(mutex)(&sessions->lock);
+
+	return rhashtable_lookup_fast(&sessions->names, name,
+				      luo_session_params);
+}
+
 /* The incoming session of that name, which is the caller's until released. */
 static struct luo_session *luo_session_take(const char *name)
 {
@@ -320,6 +349,10 @@ struct file *luo_session_retrieve(const char *name)
 
 	if (!luo_session_name_ok(name))
 		return ERR_PTR(-ENOENT);
+
+	err = luo_incoming_sessions();
+	if (err)
+		return ERR_PTR(err);
 
 	session = luo_session_take(name);
 	if (IS_ERR(session))

@@ -53,6 +53,8 @@ enum {
 	LIVEUPDATE_CMD_SESSION_RETRIEVE_FD	= 0x41,
 	LIVEUPDATE_CMD_SESSION_FINISH		= 0x42,
 	LIVEUPDATE_CMD_SESSION_GET_NAME		= 0x43,
+	/* What mainline does not have */
+	LIVEUPDATE_CMD_SESSION_GET_REPORT	= 0x60,
 };
 
 /**
@@ -184,5 +186,36 @@ struct liveupdate_session_get_name {
 
 #define LIVEUPDATE_SESSION_GET_NAME					\
 	_IO(LIVEUPDATE_IOCTL_TYPE, LIVEUPDATE_CMD_SESSION_GET_NAME)
+
+#define LIVEUPDATE_REPORT_HANDLER_LENGTH	48
+#define LIVEUPDATE_REPORT_CALLBACK_LENGTH	16
+#define LIVEUPDATE_REPORT_MESSAGE_LENGTH	176
+
+/**
+ * struct liveupdate_session_get_report - ask why a file failed
+ * @size:     in: sizeof(struct liveupdate_session_get_report)
+ * @error:    in: zero; out: the errno, positive
+ * @token:    in: zero; out: the file
+ * @handler:  in: zero; out: its handler, as the records name it
+ * @callback: in: zero; out: what the handler was asked to do
+ * @message:  in: zero; out: what the handler said about it, may be empty
+ *
+ * On any session. Tells of the last failure of a file's handler in this
+ * session: in preserve, freeze, retrieve or can_finish. It stays until the next
+ * failure. The strings are NUL-terminated.
+ *
+ * Errors: ENODATA if no handler has failed, EINVAL if @error is not zero.
+ */
+struct liveupdate_session_get_report {
+	__u32		size;
+	__s32		error;
+	__aligned_u64	token;
+	__u8		handler[LIVEUPDATE_REPORT_HANDLER_LENGTH];
+	__u8		callback[LIVEUPDATE_REPORT_CALLBACK_LENGTH];
+	__u8		message[LIVEUPDATE_REPORT_MESSAGE_LENGTH];
+};
+
+#define LIVEUPDATE_SESSION_GET_REPORT					\
+	_IO(LIVEUPDATE_IOCTL_TYPE, LIVEUPDATE_CMD_SESSION_GET_REPORT)
 
 #endif /* _UAPI_LIVEUPDATE_H */

@@ -1,0 +1,524 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Live Update Orchestrator: attaching handlers in BPF.
+ *
+ * A handler is a struct luo_bpf_ops struct_ops map, attached by a link. There
+ * is one struct luo_bpf_handler for each compatible string. Updating the link
+ * replaces its programs. When the link goes, no new file gets the handler, but
+ * files that have it keep it and its programs, until they are done or the same
+ * compatible string is attached again.
+ */
+#define pr_fmt(fmt) "luo: " fmt
+
+#include <linux/bpf.h>
+#include <linux/bpf_verifier.h>
+#include <linux/btf.h>
+#include <linux/capability.h>
+#include <linux/cleanup.h>
+#include <linux/ctype.h>
+#include <linux/init.h>
+#include <linux/module.h>
+#include <linux/security.h>
+#include <linux/slab.h>
+
+#include "luo_bpf.h"
+
+static_assert(sizeof(LUO_BPF_PREFIX) - 1 + LUO_BPF_COMPAT_LEN ==
+	      LIVEUPDATE_HNDL_COMPAT_LENGTH);
+
+static DEFINE_MUTEX(luo_bpf_mutex);
+static LIST_HEAD(luo_bpf_handlers);
+
+/* What can be asked for */
+
+static int luo_bpf_check_rights(void)
+{
+	int err;
+
+	if (!liveupdate_enabled()) {
+		pr_err("handler refused: live update is off\n");
+		return -EOPNOTSUPP;
+	}
+	if (!capable(CAP_SYS_ADMIN)) {
+		pr_err("handler refused: needs CAP_SYS_ADMIN in the initial user namespace\n");
+		return -EPERM;
+	}
+	/* Handlers copy what is inside of files to where others read it. */
+	err = security_locked_down(LOCKDOWN_BPF_READ_KERNEL);
+	if (err)
+		pr_err("handler refused: the kernel is locked down\n");
+	return err;
+}
+
+static int luo_bpf_check_name(const struct luo_bpf_ops *ops)
+{
+	const char *name = ops->compatible;
+	size_t len = strnlen(name, sizeof(ops->compatible));
+
+	if (!len) {
+		pr_err("handler refused: its compatible string is empty\n");
+		return -EINVAL;
+	}
+	if (len == sizeof(ops->compatible)) {
+		pr_err("handler refused: its compatible string is longer than %zu\n",
+		       sizeof(ops->compatible) - 1);
+		return -ENAMETOOLONG;
+	}
+	/* It is a file name in bpffs, and stands in logs. */
+	for (size_t i = 0; i < len; i++) {
+		if (!isalnum(name[i]) && !strchr("-_.+", name[i])) {
+			pr_err("handler refused: its compatible string has characters other than letters, digits and -_.+\n");
+			return -EILSEQ;
+		}
+	}
+	return 0;
+}
+
+static int luo_bpf_check_ops(const struct luo_bpf_ops *ops)
+{
+	int err = luo_bpf_check_name(ops);
+
+	if (err)
+		return err;
+	if (!ops->preserve || !ops->retrieve) {
+		pr_err("handler '%s' refused: it has no %s\n", ops->compatible,
+		       ops->preserve ? "retrieve" : "preserve");
+		return -ENOEXEC;
+	}
+	if (!*ops->fops && !ops->can_preserve) {
+		pr_err("handler '%s' refused: neither fops nor can_preserve say which files it takes\n",
+		       ops->compatible);
+		return -EDESTADDRREQ;
+	}
+	if (ops->min_version > luo_bpf_version(ops)) {
+		pr_err("handler '%s' refused: reads version %u at least, writes %u\n",
+		       ops->compatible, ops->min_version, luo_bpf_version(ops));
+		return -ERANGE;
+	}
+	if (ops->max_bytes > LUO_BPF_MAX_BYTES) {
+		pr_err("handler '%s' refused: max_bytes is %llu, the limit is %llu\n",
+		       ops->compatible, ops->max_bytes, LUO_BPF_MAX_BYTES);
+		return -EFBIG;
+	}
+	return 0;
+}
+
+/* Attaching */
+
+static struct luo_bpf_handler *luo_bpf_find(const char *name)
+{
+	struct luo_bpf_handler *h;
+
+	lockdep_assert_held(&luo_bpf_mutex);
+
+	list_for_each_entry(h, &luo_bpf_handlers, list) {
+		if (!strcmp(h->fh.compatible + strlen(LUO_BPF_PREFIX), name) &&
+		    luo_handler_tryget(&h->fh))
+			return h;
+	}
+	return NULL;
+}
+
+static void luo_bpf_free_work(struct work_struct *work)
+{
+	struct luo_bpf_handler *h = container_of(work, struct luo_bpf_handler,
+						 work);
+
+	scoped_guard(mutex, &luo_bpf_mutex)
+		list_del(&h->list);
+	luo_bpf_fops_free(h->fops);
+	bpf_struct_ops_put(rcu_access_pointer(h->ops));
+	kfree(h);
+}
+
+/* Detached, and no file has it any more: called with locks that others take. */
+void luo_bpf_release(struct liveupdate_file_handler *fh)
+{
+	queue_work(system_dfl_wq, &luo_bpf_handler_of(fh)->work);
+}
+
+static struct luo_bpf_handler *luo_bpf_alloc(const struct luo_bpf_ops *ops)
+{
+	struct luo_bpf_handler *h = kzalloc_obj(*h);
+
+	if (!h)
+		return NULL;
+	h->fh.ops = &luo_bpf_file_ops;
+	snprintf((char *)h->fh.compatible, sizeof(h->fh.compatible),
+		 LUO_BPF_PREFIX "%s", ops->compatible);
+	spin_lock_init(&h->lock);
+	INIT_WORK(&h->work, luo_bpf_free_work);
+	INIT_LIST_HEAD(&h->files);
+	return h;
+}
+
+/*
+ * Each file whose state the old programs could read must be readable for the
+ * new ones: they take over from here on.
+ */
+static bool luo_bpf_replaces(struct luo_bpf_handler *h,
+			     const struct luo_bpf_ops *old,
+			     const struct luo_bpf_ops *new)
+{
+	struct luo_bpf_file *bf;
+
+	lockdep_assert_held(&h->lock);
+
+	list_for_each_entry(bf, &h->files, list) {
+		if (luo_bpf_reads(old, bf->ctx.version) &&
+		    !luo_bpf_reads(new, bf->ctx.version))
+			return false;
+	}
+	return true;
+}
+
+/* Takes over @fops if it succeeds. */
+static int luo_bpf_replace(struct luo_bpf_handler *h, struct luo_bpf_ops *ops,
+			   struct luo_bpf_fops *fops)
+{
+	struct luo_bpf_fops *old_fops;
+	struct luo_bpf_ops *old;
+
+	scoped_guard(spinlock, &h->lock) {
+		old = rcu_dereference_protected(h->ops,
+						lockdep_is_held(&h->lock));
+		if (!luo_bpf_replaces(h, old, ops))
+			return -EINVAL;
+		bpf_struct_ops_get(ops);
+		rcu_assign_pointer(h->ops, ops);
+		old_fops = h->fops;
+		h->fops = fops;
+	}
+	if (h->link)
+		luo_bpf_fops_remove(old_fops);
+	luo_bpf_fops_free(old_fops);
+	bpf_struct_ops_put(old);
+	return 0;
+}
+
+static int luo_bpf_upgrade(struct luo_bpf_handler *h, struct luo_bpf_ops *ops,
+			   struct luo_bpf_fops *fops)
+{
+	int err;
+
+	lockdep_assert_held(&luo_bpf_mutex);
+
+	if (h->named != !!fops->nr) {
+		pr_err("handler '%s' not replaced: only one of old and new names fops\n",
+		       ops->compatible);
+		return -EINVAL;
+	}
+	err = luo_bpf_fops_add(fops, h);
+	if (err)
+		return err;
+	err = luo_bpf_replace(h, ops, fops);
+	if (err) {
+		pr_err("handler '%s' not replaced: there are files of a version that it does not read\n",
+		       ops->compatible);
+		luo_bpf_fops_remove(fops);
+	}
+	return err;
+}
+
+/* Files have it, but its link went away. Uses up one use of @h. */
+static int luo_bpf_attach_again(struct luo_bpf_handler *h,
+				struct luo_bpf_ops *ops,
+				struct luo_bpf_fops *fops)
+{
+	int err;
+
+	err = luo_handler_register(&h->fh, !h->named);
+	if (err) {
+		luo_handler_put(&h->fh);
+		return err;
+	}
+	err = luo_bpf_upgrade(h, ops, fops);
+	if (err)
+		liveupdate_unregister_file_handler(&h->fh);
+	return err;
+}
+
+static int luo_bpf_attach_new(struct luo_bpf_handler *h,
+			      struct luo_bpf_ops *ops,
+			      struct luo_bpf_fops *fops)
+{
+	int err;
+
+	h->named = fops->nr;
+	h->fops = fops;
+	RCU_INIT_POINTER(h->ops, ops);
+	bpf_struct_ops_get(ops);
+
+	err = luo_bpf_fops_add(fops, h);
+	if (err)
+		goto put;
+	err = luo_handler_register(&h->fh, !h->named);
+	if (err)
+		goto remove;
+	list_add_tail(&h->list, &luo_bpf_handlers);
+	return 0;
+
+remove:
+	luo_bpf_fops_remove(fops);
+put:
+	bpf_struct_ops_put(ops);
+	return err;
+}
+
+static int luo_bpf_attach(struct luo_bpf_ops *ops, struct bpf_link *link,
+			  struct luo_bpf_fops *fops)
+{
+	struct luo_bpf_handler *h = luo_bpf_find(ops->compatible);
+	int err;
+
+	if (!h) {
+		h = luo_bpf_alloc(ops);
+		if (!h)
+			return -ENOMEM;
+		err = luo_bpf_attach_new(h, ops, fops);
+		if (err)
+			kfree(h);
+	} else if (h->link) {
+		pr_err("handler '%s' refused: there is one already, update its link instead\n",
+		       ops->compatible);
+		luo_handler_put(&h->fh);
+		return -EEXIST;
+	} else {
+		err = luo_bpf_attach_again(h, ops, fops);
+	}
+	if (!err)
+		h->link = link;
+	return err;
+}
+
+static int luo_bpf_reg(void *kdata, struct bpf_link *link)
+{
+	struct luo_bpf_ops *ops = kdata;
+	struct luo_bpf_fops *fops;
+	int err;
+
+	if (!link) {
+		pr_err("handler refused: attach it by a link, from a section \".struct_ops.link\"\n");
+		return -EOPNOTSUPP;
+	}
+	err = luo_bpf_check_rights();
+	if (!err)
+		err = luo_bpf_check_ops(ops);
+	if (err)
+		return err;
+
+	guard(mutex)(&luo_bpf_mutex);
+
+	fops = luo_bpf_fops_resolve(ops);
+	if (IS_ERR(fops))
+		return PTR_ERR(fops);
+	err = luo_bpf_attach(ops, link, fops);
+	if (err)
+		luo_bpf_fops_free(fops);
+	else
+		pr_info("handler '" LUO_BPF_PREFIX "%s' attached\n",
+			ops->compatible);
+	return err;
+}
+
+static struct luo_bpf_handler *luo_bpf_by_link(const struct bpf_link *link)
+{
+	struct luo_bpf_handler *h;
+
+	lockdep_assert_held(&luo_bpf_mutex);
+
+	list_for_each_entry(h, &luo_bpf_handlers, list) {
+		if (h->link == link)
+			return h;
+	}
+	return NULL;
+}
+
+static void luo_bpf_unreg(void *kdata, struct bpf_link *link)
+{
+	struct luo_bpf_handler *h;
+
+	guard(mutex)(&luo_bpf_mutex);
+
+	h = luo_bpf_by_link(link);
+	if (WARN_ON_ONCE(!h))
+		return;
+
+	pr_info("handler '%s' detached\n", h->fh.compatible);
+	luo_bpf_fops_remove(h->fops);
+	h->link = NULL;
+	liveupdate_unregister_file_handler(&h->fh);
+}
+
+static int luo_bpf_update(void *kdata, void *old_kdata, struct bpf_link *link)
+{
+	struct luo_bpf_ops *ops = kdata, *old = old_kdata;
+	struct luo_bpf_fops *fops;
+	struct luo_bpf_handler *h;
+	int err;
+
+	err = luo_bpf_check_rights();
+	if (!err)
+		err = luo_bpf_check_ops(ops);
+	if (err)
+		return err;
+	if (strcmp(ops->compatible, old->compatible)) {
+		pr_err("handler '%s' not replaced: the new one is '%s'\n",
+		       old->compatible, ops->compatible);
+		return -EINVAL;
+	}
+
+	guard(mutex)(&luo_bpf_mutex);
+
+	h = luo_bpf_by_link(link);
+	if (WARN_ON_ONCE(!h))
+		return -ENOLINK;
+
+	fops = luo_bpf_fops_resolve(ops);
+	if (IS_ERR(fops))
+		return PTR_ERR(fops);
+	err = luo_bpf_upgrade(h, ops, fops);
+	if (err)
+		luo_bpf_fops_free(fops);
+	else
+		pr_info("handler '%s' replaced\n", h->fh.compatible);
+	return err;
+}
+
+static int luo_bpf_module_event(struct notifier_block *nb, unsigned long event,
+				void *mod)
+{
+	struct luo_bpf_handler *h;
+
+	guard(mutex)(&luo_bpf_mutex);
+
+	list_for_each_entry(h, &luo_bpf_handlers, list) {
+		if (event == MODULE_STATE_COMING)
+			luo_bpf_fops_module_coming(h);
+		else if (event == MODULE_STATE_GOING)
+			luo_bpf_fops_module_going(h, mod);
+	}
+	return NOTIFY_OK;
+}
+
+static struct notifier_block luo_bpf_module_nb = {
+	.notifier_call = luo_bpf_module_event,
+};
+
+/* The type, for the verifier */
+
+static int luo_bpf_init_type(struct btf *btf)
+{
+	return 0;
+}
+
+static int luo_bpf_check_member(const struct btf_type *t,
+				const struct btf_member *member,
+				const struct bpf_prog *prog)
+{
+	return prog->sleepable ? 0 : -EINVAL;
+}
+
+/* Data is copied as it is: attaching says what is wrong with it, and why. */
+static int luo_bpf_init_member(const struct btf_type *t,
+			       const struct btf_member *member,
+			       void *kdata, const void *udata)
+{
+	const u32 data = offsetof(struct luo_bpf_ops, compatible);
+	u32 moff = __btf_member_bit_offset(t, member) / 8;
+
+	/* All at once with the first of them, which come behind the programs. */
+	if (moff == data)
+		memcpy(kdata + data, udata + data,
+		       sizeof(struct luo_bpf_ops) - data);
+	return moff >= data;
+}
+
+static int luo_bpf_ops__can_preserve(struct luo_bpf_ctx *ctx, struct file *file)
+{
+	return 0;
+}
+
+static int luo_bpf_ops__preserve(struct luo_bpf_ctx *ctx, struct file *file)
+{
+	return 0;
+}
+
+static void luo_bpf_ops__unpreserve(struct luo_bpf_ctx *ctx, struct file *file)
+{
+}
+
+static int luo_bpf_ops__freeze(struct luo_bpf_ctx *ctx, struct file *file)
+{
+	return 0;
+}
+
+static void luo_bpf_ops__unfreeze(struct luo_bpf_ctx *ctx, struct file *file)
+{
+}
+
+static int luo_bpf_ops__retrieve(struct luo_bpf_ctx *ctx)
+{
+	return 0;
+}
+
+static int luo_bpf_ops__can_finish(struct luo_bpf_ctx *ctx)
+{
+	return 0;
+}
+
+static void luo_bpf_ops__finish(struct luo_bpf_ctx *ctx)
+{
+}
+
+static u64 luo_bpf_ops__get_id(struct luo_bpf_ctx *ctx, struct file *file)
+{
+	return 0;
+}
+
+static struct luo_bpf_ops luo_bpf_stubs = {
+	.can_preserve = luo_bpf_ops__can_preserve,
+	.preserve = luo_bpf_ops__preserve,
+	.unpreserve = luo_bpf_ops__unpreserve,
+	.freeze = luo_bpf_ops__freeze,
+	.unfreeze = luo_bpf_ops__unfreeze,
+	.retrieve = luo_bpf_ops__retrieve,
+	.can_finish = luo_bpf_ops__can_finish,
+	.finish = luo_bpf_ops__finish,
+	.get_id = luo_bpf_ops__get_id,
+};
+
+static const struct bpf_verifier_ops luo_bpf_verifier_ops = {
+	.get_func_proto = bpf_base_func_proto,
+	.is_valid_access = bpf_tracing_btf_ctx_access,
+};
+
+static struct bpf_struct_ops bpf_luo_bpf_ops = {
+	.verifier_ops = &luo_bpf_verifier_ops,
+	.init = luo_bpf_init_type,
+	.check_member = luo_bpf_check_member,
+	.init_member = luo_bpf_init_member,
+	.reg = luo_bpf_reg,
+	.unreg = luo_bpf_unreg,
+	.update = luo_bpf_update,
+	.cfi_stubs = &luo_bpf_stubs,
+	.name = "luo_bpf_ops",
+	.owner = THIS_MODULE,
+};
+
+/* Whether it is one of a handler's programs, as far as is known yet. */
+bool luo_bpf_prog(const struct bpf_prog *prog)
+{
+	return prog->type == BPF_PROG_TYPE_STRUCT_OPS &&
+	       prog->aux->st_ops == &bpf_luo_bpf_ops;
+}
+
+static int __init luo_bpf_init(void)
+{
+	int err = luo_bpf_kfuncs_init();
+
+	if (!err)
+		err = register_module_notifier(&luo_bpf_module_nb);
+	return err ?: register_bpf_struct_ops(&bpf_luo_bpf_ops, luo_bpf_ops);
+}
+late_initcall(luo_bpf_init);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Live Update Orchestrator: what the parts of BPF handlers share.
+ *
+ *   luo_bpf.c         attaching, upgrading and detaching handlers
+ *   luo_bpf_fops.c    the file_operations that a handler names
+ *   luo_bpf_file.c    the handler that the core sees: calls the programs
+ *   luo_bpf_iter.c    iterators that list handlers, sessions and files
+ *   luo_bpf_record.c  the record that crosses the kexec; built without BPF too
+ *   ../bpf/luo_kfuncs.c  what programs can call
+ *
+ * Lock order:
+ *
+ *   luo_bpf_mutex           which handlers there are, what they name
+ *     luo_handlers_lock     the core's
+ *     handler->lock         its files, and what replaces its programs
+ *
+ * The last one is taken under the mutex of a session too, the first never.
+ */
+#ifndef _LUO_BPF_H
+#define _LUO_BPF_H
+
+#include <linux/luo_bpf.h>
+#include <linux/kho/abi/luo_bpf.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include "luo_internal.h"
+
+struct bpf_link;
+struct bpf_prog;
+
+#define LUO_BPF_MAX_FOPS	8
+
+/* One part of a blob; the first byte in it is byte @start of the blob. */
+struct luo_bpf_chunk {
+	void *mem;
+	u64 start;
+	unsigned int order;
+};
+
+/**
+ * struct luo_bpf_record - a record, and what it leads to
+ * @ser:       what crosses the kexec
+ * @incoming:  the previous kernel wrote it; all of it is claimed
+ * @chunks:    the parts of the blob
+ * @nr_chunks: how many
+ * @room:      for how many @chunks has room
+ * @capacity:  bytes in all of them; at least the size of the blob
+ * @blocks:    outgoing: room for a record of each chunk
+ */
+struct luo_bpf_record {
+	struct luo_bpf_ser *ser;
+	bool incoming;
+	struct luo_bpf_chunk *chunks;
+	u64 nr_chunks;
+	u64 room;
+	u64 capacity;
+	struct kho_block_set blocks;
+};
+
+int luo_bpf_record_create(struct luo_bpf_record *rec, u32 version);
+int luo_bpf_record_read(struct luo_bpf_record *rec, u64 pa);
+void luo_bpf_record_write(struct luo_bpf_record *rec);
+void luo_bpf_record_free(struct luo_bpf_record *rec);
+u64 luo_bpf_record_bytes(const struct luo_bpf_record *rec);
+int luo_bpf_record_resize(struct luo_bpf_record *rec, u64 size);
+int luo_bpf_record_copy_in(struct luo_bpf_record *rec, u64 offset,
+			   const void *mem, u32 size);
+int luo_bpf_record_copy_out(struct luo_bpf_record *rec, u64 offset, void *mem,
+			    u32 size);
+
+/**
+ * struct luo_bpf_fops - what the names of a handler stand for
+ * @nr:    how many
+ * @names: one string each
+ * @fop:   f_op is NULL if the module is not there
+ */
+struct luo_bpf_fops {
+	unsigned int nr;
+	char names[LUO_BPF_MAX_FOPS][LUO_BPF_FOPS_LEN];
+	struct luo_handler_fop fop[LUO_BPF_MAX_FOPS];
+};
+
+/**
+ * struct luo_bpf_handler - one compatible string
+ * @fh:    what the core sees
+ * @ops:   the programs; a reference to them
+ * @link:  what it is attached by; NULL once that is gone, and the handler is
+ *         there only for the files that have it
+ * @fops:  which files it takes
+ * @named: there are @fops; else can_preserve alone tells. Constant
+ * @list:  in the list of all; under luo_bpf_mutex
+ * @lock:  @files, what is in @fops, and changes of @ops and @fops
+ * @files: struct luo_bpf_file: all that have the handler
+ * @work:  to free it
+ */
+struct luo_bpf_handler {
+	struct liveupdate_file_handler fh;
+	struct luo_bpf_ops __rcu *ops;
+	struct bpf_link *link;
+	struct luo_bpf_fops *fops;
+	bool named;
+	struct list_head list;
+	spinlock_t lock;
+	struct list_head files;
+	struct work_struct work;
+};
+
+/**
+ * struct luo_bpf_file - a file that has a BPF handler
+ * @ctx:      what programs see of it
+ * @handler:  its handler
+ * @list:     in the list of the handler
+ * @session:  its session
+ * @record:   what crosses the kexec
+ * @ops:      the programs, while one of them runs
+ * @callback: which one runs
+ * @writable: preserve or freeze runs: state and blob may grow
+ * @file:     before the kexec: the file; in retrieve: what the program made
+ * @error:    why the last kfunc of this call returned NULL
+ * @message:  what the program said about a failure
+ */
+struct luo_bpf_file {
+	struct luo_bpf_ctx ctx;
+	struct luo_bpf_handler *handler;
+	struct list_head list;
+	struct liveupdate_session *session;
+	struct luo_bpf_record record;
+	const struct luo_bpf_ops *ops;
+	const char *callback;
+	bool writable;
+	struct file *file;
+	int error;
+	char *message;
+};
+
+static inline struct luo_bpf_handler *
+luo_bpf_handler_of(struct liveupdate_file_handler *fh)
+{
+	return container_of(fh, struct luo_bpf_handler, fh);
+}
+
+static inline u32 luo_bpf_version(const struct luo_bpf_ops *ops)
+{
+	return ops->version ?: 1;
+}
+
+static inline bool luo_bpf_reads(const struct luo_bpf_ops *ops, u32 version)
+{
+	return version >= (ops->min_version ?: luo_bpf_version(ops)) &&
+	       version <= luo_bpf_version(ops);
+}
+
+static inline u64 luo_bpf_quota(const struct luo_bpf_ops *ops)
+{
+	return ops->max_bytes ?: LUO_BPF_DEFAULT_BYTES;
+}
+
+/* luo_bpf_fops.c */
+struct luo_bpf_fops *luo_bpf_fops_resolve(const struct luo_bpf_ops *ops);
+int luo_bpf_fops_add(struct luo_bpf_fops *fops, struct luo_bpf_handler *h);
+void luo_bpf_fops_remove(struct luo_bpf_fops *fops);
+void luo_bpf_fops_module_coming(struct luo_bpf_handler *h);
+void luo_bpf_fops_module_going(struct luo_bpf_handler *h,
+			       const struct module *mod);
+void luo_bpf_fops_free(struct luo_bpf_fops *fops);
+bool luo_bpf_fops_has(struct luo_bpf_handler *h,
+		      const struct file_operations *f_op);
+
+/* luo_bpf_file.c */
+extern const struct liveupdate_file_ops luo_bpf_file_ops;
+__printf(2, 3)
+void luo_bpf_message(struct luo_bpf_file *bf, const char *fmt, ...);
+
+/* luo_bpf.c */
+void luo_bpf_release(struct liveupdate_file_handler *fh);
+bool luo_bpf_prog(const struct bpf_prog *prog);
+
+/* ../bpf/luo_kfuncs.c */
+int luo_bpf_kfuncs_init(void);
+
+#endif /* _LUO_BPF_H */

@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Live Update Orchestrator: files whose handler is in BPF.
+ *
+ * To the core these are files like any other: the callbacks here keep the
+ * record and call the programs. Each call holds a reference to the programs
+ * that it runs, so that they can be replaced or taken away at any time.
+ */
+#define pr_fmt(fmt) "luo: " fmt
+
+#include <linux/bpf.h>
+#include <linux/cleanup.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/io.h>
+#include <linux/slab.h>
+
+#include "luo_bpf.h"
+
+/* Of a status flag, what every file restores in the same way */
+#define LUO_BPF_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
+
+/* Says why a callback fails, unless the program has said so already. */
+void luo_bpf_message(struct luo_bpf_file *bf, const char *fmt, ...)
+{
+	va_list args;
+
+	if (bf->message)
+		return;
+	va_start(args, fmt);
+	bf->message = kvasprintf(GFP_KERNEL, fmt, args);
+	va_end(args);
+}
+
+/*
+ * The handler has a reference of its own, so there is something to get, but for
+ * the moment in which programs are replaced.
+ */
+static const struct luo_bpf_ops *luo_bpf_ops_get(struct luo_bpf_handler *h)
+{
+	const struct luo_bpf_ops *ops;
+
+	guard(rcu)();
+	do {
+		ops = rcu_dereference(h->ops);
+	} while (!bpf_struct_ops_get(ops));
+	return ops;
+}
+
+static const struct luo_bpf_ops *luo_bpf_enter(struct luo_bpf_file *bf,
+					       const char *callback)
+{
+	if (!bf->ops)
+		bf->ops = luo_bpf_ops_get(bf->handler);
+	bf->callback = callback;
+	bf->error = 0;
+	return bf->ops;
+}
+
+static void luo_bpf_exit(struct luo_bpf_file *bf)
+{
+	bpf_struct_ops_put(bf->ops);
+	bf->ops = NULL;
+	bf->writable = false;
+	kfree(bf->message);
+	bf->message = NULL;
+}
+
+/* Behind a callback that can fail, whose message goes to the core. */
+static int luo_bpf_exit_err(struct luo_bpf_file *bf, int err,
+			    struct liveupdate_file_op_args *args)
+{
+	if (err > 0 || err < -MAX_ERRNO) {
+		luo_bpf_message(bf, "%s returned %d, which is no errno",
+				bf->callback, err);
+		err = -EINVAL;
+	}
+	if (err)
+		args->message = no_free_ptr(bf->message);
+	luo_bpf_exit(bf);
+	return err;
+}
+
+/* Callbacks without a record */
+
+static void luo_bpf_file_init(struct luo_bpf_file *bf,
+			      struct luo_bpf_handler *h, struct file *file)
+{
+	memset(bf, 0, sizeof(*bf));
+	bf->handler = h;
+	bf->file = file;
+	bf->ctx.f_flags = file ? file->f_flags : 0;
+}
+
+static bool luo_bpf_can_preserve(struct liveupdate_file_handler *fh,
+				 struct file *file)
+{
+	struct luo_bpf_handler *h = luo_bpf_handler_of(fh);
+	const struct luo_bpf_ops *ops;
+	struct luo_bpf_file bf;
+	bool can = true;
+
+	luo_bpf_file_init(&bf, h, file);
+	ops = luo_bpf_enter(&bf, "can_preserve");
+	bf.ctx.version = luo_bpf_version(ops);
+	if (ops->can_preserve)
+		can = ops->can_preserve(&bf.ctx, file);
+	luo_bpf_exit(&bf);
+	return can;
+}
+
+static bool luo_bpf_get_file_id(struct liveupdate_file_handler *fh,
+				struct file *file, unsigned long *id)
+{
+	struct luo_bpf_handler *h = luo_bpf_handler_of(fh);
+	const struct luo_bpf_ops *ops;
+	struct luo_bpf_file bf;
+	bool has;
+
+	luo_bpf_file_init(&bf, h, file);
+	ops = luo_bpf_enter(&bf, "get_id");
+	bf.ctx.version = luo_bpf_version(ops);
+	has = ops->get_id;
+	if (has)
+		*id = ops->get_id(&bf.ctx, file);
+	luo_bpf_exit(&bf);
+	return has;
+}
+
+/* Before the kexec */
+
+/* Makes it the handler's, with the programs that are in place just now. */
+static void luo_bpf_file_add(struct luo_bpf_file *bf)
+{
+	struct luo_bpf_handler *h = bf->handler;
+
+	guard(spinlock)(&h->lock);
+	bf->ops = rcu_dereference_protected(h->ops, lockdep_is_held(&h->lock));
+	bpf_struct_ops_get(bf->ops);
+	if (!bf->ctx.version)
+		bf->ctx.version = luo_bpf_version(bf->ops);
+	list_add_tail(&bf->list, &h->files);
+}
+
+static struct luo_bpf_file *
+luo_bpf_file_alloc(struct liveupdate_file_op_args *args)
+{
+	struct luo_session *session = luo_session_of(args->session);
+	struct luo_bpf_file *bf = kmalloc_obj(*bf, GFP_KERNEL_ACCOUNT);
+
+	if (!bf)
+		return NULL;
+	luo_bpf_file_init(bf, luo_bpf_handler_of(args->handler), args->file);
+	memcpy(bf->ctx.session, session->name, sizeof(bf->ctx.session));
+	bf->ctx.token = args->token;
+	bf->session = args->session;
+	INIT_LIST_HEAD(&bf->list);
+	return bf;
+}
+
+static void luo_bpf_file_free(struct luo_bpf_file *bf)
+{
+	scoped_guard(spinlock, &bf->handler->lock)
+		list_del(&bf->list);
+	luo_bpf_record_free(&bf->record);
+	kfree(bf);
+}
+
+/* What is the same for each type of file */
+static void luo_bpf_save(struct luo_bpf_file *bf)
+{
+	struct luo_bpf_ser *ser = bf->record.ser;
+	struct file *file = bf->file;
+
+	ser->f_flags = READ_ONCE(file->f_flags);
+	ser->f_pos = max_t(loff_t, READ_ONCE(file->f_pos), 0);
+	ser->access = (file->f_mode & FMODE_READ ? LUO_BPF_READ : 0) |
+		      (file->f_mode & FMODE_WRITE ? LUO_BPF_WRITE : 0);
+	bf->ctx.f_flags = ser->f_flags;
+}
+
+static int luo_bpf_preserve(struct liveupdate_file_op_args *args)
+{
+	struct luo_bpf_file *bf = luo_bpf_file_alloc(args);
+	const struct luo_bpf_ops *ops;
+	int err;
+
+	if (!bf)
+		return -ENOMEM;
+
+	err = luo_bpf_record_create(&bf->record, 0);
+	if (err) {
+		kfree(bf);
+		return err;
+	}
+
+	luo_bpf_file_add(bf);
+	bf->record.ser->version = bf->ctx.version;
+	luo_bpf_save(bf);
+
+	ops = luo_bpf_enter(bf, "preserve");
+	bf->writable = true;
+	err = ops->preserve(&bf->ctx, args->file);
+	err = luo_bpf_exit_err(bf, err, args);
+	if (err) {
+		luo_bpf_file_free(bf);
+		return err;
+	}
+
+	args->serialized_data = virt_to_phys(bf->record.ser);
+	args->private_data = bf;
+	return 0;
+}
+
+static void luo_bpf_unpreserve(struct liveupdate_file_op_args *args)
+{
+	struct luo_bpf_file *bf = args->private_data;
+	const struct luo_bpf_ops *ops = luo_bpf_enter(bf, "unpreserve");
+
+	if (ops->unpreserve)
+		ops->unpreserve(&bf->ctx, args->file);
+	luo_bpf_exit(bf);
+	luo_bpf_file_free(bf);
+}
+
+static int luo_bpf_freeze(struct liveupdate_file_op_args *args)
+{
+	struct luo_bpf_file *bf = args->private_data;
+	const struct luo_bpf_ops *ops = luo_bpf_enter(bf, "freeze");
+	int err = 0;
+
+	luo_bpf_save(bf);
+	bf->writable = true;
+	if (ops->freeze)
+		err = ops->freeze(&bf->ctx, args->file);
+	err = luo_bpf_exit_err(bf, err, args);
+	if (!err)
+		luo_bpf_record_write(&bf->record);
+	return err;
+}
+
+static void luo_bpf_unfreeze(struct liveupdate_file_op_args *args)
+{
+	struct luo_bpf_file *bf = args->private_data;
+	const struct luo_bpf_ops *ops = luo_bpf_enter(bf, "unfreeze");
+
+	if (ops->unfreeze)
+		ops->unfreeze(&bf->ctx, args->file);
+	luo_bpf_exit(bf);
+}
+
+/* Behind the kexec */
+
+/*
+ * Finds the record, with the first callback that there is. It stays with the
+ * file, whatever the callback says.
+ */
+static int luo_bpf_load(struct liveupdate_file_op_args *args)
+{
+	struct luo_bpf_file *bf;
+	int err;
+
+	if (args->private_data)
+		return 0;
+
+	bf = luo_bpf_file_alloc(args);
+	if (!bf)
+		return -ENOMEM;
+	err = luo_bpf_record_read(&bf->record, args->serialized_data);
+	if (err) {
+		kfree(bf);
+		return err;
+	}
+
+	bf->ctx.version = bf->record.ser->version;
+	bf->ctx.f_flags = bf->record.ser->f_flags;
+	luo_bpf_file_add(bf);
+	bpf_struct_ops_put(bf->ops);
+	bf->ops = NULL;
+	args->private_data = bf;
+	return 0;
+}
+
+/* The handler's fops, or where it named none its can_preserve, know the file. */
+static bool luo_bpf_is_ours(struct luo_bpf_file *bf, struct file *file)
+{
+	if (bf->handler->named)
+		return luo_bpf_fops_has(bf->handler, file->f_op);
+	return luo_bpf_can_preserve(&bf->handler->fh, file);
+}
+
+static int luo_bpf_check(struct luo_bpf_file *bf, struct file *file)
+{
+	u32 access = bf->record.ser->access;
+	fmode_t allowed = (access & LUO_BPF_READ ? FMODE_READ : 0) |
+			  (access & LUO_BPF_WRITE ? FMODE_WRITE : 0);
+
+	if (!luo_bpf_is_ours(bf, file)) {
+		luo_bpf_message(bf, "retrieve made a file that is not of this handler's type");
+		return -EPERM;
+	}
+	if (file->f_mode & (FMODE_READ | FMODE_WRITE) & ~allowed) {
+		luo_bpf_message(bf, "retrieve made a file with more rights than the preserved one had");
+		return -EPERM;
+	}
+	return 0;
+}
+
+/* As fcntl(F_SETFL) by the retriever */
+static int luo_bpf_restore_flags(struct file *file, unsigned int flags)
+{
+	unsigned int set = flags & ~file->f_flags & LUO_BPF_FLAGS;
+	int err = 0;
+
+	if (!((flags ^ file->f_flags) & LUO_BPF_FLAGS))
+		return 0;
+	if ((set & O_NOATIME) &&
+	    !inode_owner_or_capable(file_mnt_idmap(file), file_inode(file)))
+		return -EPERM;
+	if ((set & O_DIRECT) && !S_ISFIFO(file_inode(file)->i_mode) &&
+	    !(file->f_mode & FMODE_CAN_ODIRECT))
+		return -EINVAL;
+
+	flags = (file->f_flags & ~LUO_BPF_FLAGS) | (flags & LUO_BPF_FLAGS);
+	if (file->f_op->check_flags)
+		err = file->f_op->check_flags(flags);
+	if (err)
+		return err;
+
+	guard(spinlock)(&file->f_lock);
+	file->f_flags = flags;
+	file->f_iocb_flags = iocb_flags(file);
+	return 0;
+}
+
+static int luo_bpf_restore(struct luo_bpf_file *bf, struct file *file)
+{
+	struct luo_bpf_ser *ser = bf->record.ser;
+	loff_t pos;
+	int err;
+
+	err = luo_bpf_restore_flags(file, ser->f_flags);
+	if (err) {
+		luo_bpf_message(bf, "file flags %#o can't be restored",
+				ser->f_flags & LUO_BPF_FLAGS);
+		return err;
+	}
+
+	if (ser->f_pos == file->f_pos || !(file->f_mode & FMODE_LSEEK))
+		return 0;
+	pos = vfs_llseek(file, ser->f_pos, SEEK_SET);
+	if (pos < 0)
+		luo_bpf_message(bf, "file position %llu can't be restored",
+				ser->f_pos);
+	return pos < 0 ? pos : 0;
+}
+
+/* What the program passed to bpf_luo_set_file(), if all is well. */
+static int luo_bpf_made(struct luo_bpf_file *bf, int err)
+{
+	struct file *file = bf->file;
+
+	if (!err && !file) {
+		luo_bpf_message(bf, "retrieve made no file");
+		err = -EIO;
+	}
+	if (!err)
+		err = luo_bpf_check(bf, file);
+	if (!err)
+		err = luo_bpf_restore(bf, file);
+	if (err) {
+		if (file)
+			fput(file);
+		bf->file = NULL;
+	}
+	return err;
+}
+
+static bool luo_bpf_readable(struct luo_bpf_file *bf,
+			     const struct luo_bpf_ops *ops)
+{
+	if (luo_bpf_reads(ops, bf->ctx.version))
+		return true;
+	luo_bpf_message(bf, "the state is of version %u, the handler reads %u to %u",
+			bf->ctx.version,
+			ops->min_version ?: luo_bpf_version(ops),
+			luo_bpf_version(ops));
+	return false;
+}
+
+static int luo_bpf_retrieve(struct liveupdate_file_op_args *args)
+{
+	const struct luo_bpf_ops *ops;
+	struct luo_bpf_file *bf;
+	int err;
+
+	err = luo_bpf_load(args);
+	if (err)
+		return err;
+
+	bf = args->private_data;
+	bf->file = NULL;
+	ops = luo_bpf_enter(bf, "retrieve");
+	if (luo_bpf_readable(bf, ops))
+		err = luo_bpf_made(bf, ops->retrieve(&bf->ctx));
+	else
+		err = -EPROTONOSUPPORT;
+	args->file = bf->file;
+	bf->file = NULL;
+	return luo_bpf_exit_err(bf, err, args);
+}
+
+/* A damaged record is reported by finish; it does not keep others waiting. */
+static bool luo_bpf_can_finish(struct liveupdate_file_op_args *args)
+{
+	const struct luo_bpf_ops *ops;
+	struct luo_bpf_file *bf;
+	bool can = true;
+
+	if (luo_bpf_load(args))
+		return true;
+
+	bf = args->private_data;
+	bf->ctx.retrieve_status = args->retrieve_status;
+	ops = luo_bpf_enter(bf, "can_finish");
+	if (ops->can_finish && luo_bpf_reads(ops, bf->ctx.version))
+		can = ops->can_finish(&bf->ctx);
+	if (!can)
+		args->message = no_free_ptr(bf->message);
+	luo_bpf_exit(bf);
+	return can;
+}
+
+static void luo_bpf_finish(struct liveupdate_file_op_args *args)
+{
+	const struct luo_bpf_ops *ops;
+	struct luo_bpf_file *bf;
+
+	if (luo_bpf_load(args)) {
+		pr_warn("session '%s': record of file %#llx is damaged, its memory stays reserved\n",
+			luo_session_of(args->session)->name, args->token);
+		return;
+	}
+
+	bf = args->private_data;
+	bf->ctx.retrieve_status = args->retrieve_status;
+	ops = luo_bpf_enter(bf, "finish");
+	if (ops->finish && luo_bpf_reads(ops, bf->ctx.version))
+		ops->finish(&bf->ctx);
+	luo_bpf_exit(bf);
+	luo_bpf_file_free(bf);
+}
+
+static u64 luo_bpf_preserved_bytes(struct liveupdate_file_op_args *args)
+{
+	struct luo_bpf_file *bf = args->private_data;
+
+	return bf ? luo_bpf_record_bytes(&bf->record) :
+		    luo_bpf_record_peek(args->serialized_data);
+}
+
+const struct liveupdate_file_ops luo_bpf_file_ops = {
+	.can_preserve = luo_bpf_can_preserve,
+	.get_file_id = luo_bpf_get_file_id,
+	.preserve = luo_bpf_preserve,
+	.unpreserve = luo_bpf_unpreserve,
+	.freeze = luo_bpf_freeze,
+	.unfreeze = luo_bpf_unfreeze,
+	.retrieve = luo_bpf_retrieve,
+	.retrieve_retryable = true,
+	.can_finish = luo_bpf_can_finish,
+	.finish = luo_bpf_finish,
+	.preserved_bytes = luo_bpf_preserved_bytes,
+	.release = luo_bpf_release,
+};

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Live Update Orchestrator: why a handler failed.
+ *
+ * One line in the kernel log, and the same in pieces for user space: of each
+ * session the last failure is kept.
+ */
+#define pr_fmt(fmt) "luo: " fmt
+
+#include <linux/slab.h>
+
+#include "luo_internal.h"
+
+static_assert(LIVEUPDATE_REPORT_HANDLER_LENGTH >= LIVEUPDATE_HNDL_COMPAT_LENGTH);
+
+/**
+ * luo_report - a handler's callback failed
+ * @lf:       the file; has its handler
+ * @args:     what the callback was called with: its message is taken out
+ * @callback: its name
+ * @err:      what it returned
+ *
+ * Context: with the mutex of the session; may sleep.
+ */
+void luo_report(struct luo_file *lf, struct liveupdate_file_op_args *args,
+		const char *callback, int err)
+{
+	struct luo_session *session = lf->by_token.session;
+	const char *message = args->message ?: "";
+
+	lockdep_assert_held(&session->mutex);
+
+	pr_warn("'%s' failed in %s of file %#llx of session '%s': %pe%s%s\n",
+		lf->fh->compatible, callback, lf->by_token.token,
+		session->name, ERR_PTR(err), *message ? ": " : "", message);
+
+	if (!session->report)
+		session->report = kzalloc_obj(*session->report);
+	if (session->report) {
+		session->report->error = -err;
+		session->report->token = lf->by_token.token;
+		strscpy_pad(session->report->handler, lf->fh->compatible);
+		strscpy_pad(session->report->callback, callback);
+		strscpy_pad(session->report->message, message);
+	}
+	kfree(args->message);
+	args->message = NULL;
+}
+
+/**
+ * luo_get_report - what went wrong last
+ * @session: the session
+ * @report:  out: all of it but the size
+ *
+ * Context: between luo_enter() and luo_exit(), may sleep.
+ * Return: 0, or -ENODATA if nothing did.
+ */
+int luo_get_report(struct luo_session *session,
+		   struct liveupdate_session_get_report *report)
+{
+	u32 size = report->size;
+
+	guard(mutex)(&session->mutex);
+
+	if (!session->report)
+		return -ENODATA;
+	*report = *session->report;
+	report->size = size;
+	return 0;
+}
