@@ -12,6 +12,7 @@
  *	curve FIGURE SIZE VALUE	the same, at many sizes
  *	kexec WHAT COUNT	that many of them go through the kexec
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,9 +150,19 @@ static void sessions_before(void)
 	kexec_with("session", nr_sessions());
 }
 
+/* Who first asks for one of them may be who has all of them read. */
+static void read_sessions(void)
+{
+	uint64_t start = now();
+
+	check_eq(luo_retrieve(luo, "none"), -ENOENT, "no such session");
+	figure("read_session_list", nr_sessions(), now() - start, nr_sessions());
+}
+
 static void sessions_after(void)
 {
 	figure("open_session", nr_sessions(), open_time, nr_sessions());
+	read_sessions();
 	make_names();
 	measure("retrieve_session", nr_sessions(), retrieve_session, session_sizes, true);
 	measure("finish_session", nr_sessions(), finish_session, session_sizes, true);
