@@ -19,6 +19,7 @@
 
 #include <linux/init.h>
 #include <linux/io.h>
+#include <linux/kexec.h>
 #include <linux/kexec_handover.h>
 #include <linux/kstrtox.h>
 #include <linux/rwsem.h>
@@ -96,6 +97,35 @@ const struct luo_ser *luo_incoming_root(void)
 	return &luo_in;
 }
 
+/* Only kexec_file_load(2) gives an image what it needs to find all this. */
+static int luo_check_image(void)
+{
+	if (!luo_sessions[LUO_OUTGOING].count || kexec_image->kho.fdt)
+		return 0;
+
+	pr_err("kexec refused: the next kernel was loaded without Kexec HandOver and would lose all sessions; load it with kexec_file_load(2) (kexec -s), or close them\n");
+	return -EINVAL;
+}
+
+static int luo_hand_over(void)
+{
+	int err = luo_check_image();
+
+	if (err)
+		return err;
+
+	/* First, as it can take long: what is frozen keeps user space waiting. */
+	luo_incoming_report_dropped();
+
+	err = luo_freeze_sessions(&luo_out->sessions_pa);
+	if (err)
+		return err;
+
+	luo_damage(luo_out);
+	luo_rebooting = true;
+	return 0;
+}
+
 /**
  * liveupdate_reboot - freeze all that is preserved and hand it over
  *
@@ -106,8 +136,10 @@ const struct luo_ser *luo_incoming_root(void)
  * Once it has returned 0 every operation on sessions fails with EBUSY, and
  * closing a session undoes nothing.
  *
- * Context: process context, may sleep. Waits for operations under way.
- * Return: 0, or what a handler's freeze returned.
+ * Context: process context, with the lock on the kexec image; may sleep. Waits
+ * for operations under way, killably.
+ * Return: 0, what a handler's freeze returned, -EINVAL if the loaded image can't
+ * take anything over, -EINTR.
  */
 int liveupdate_reboot(void)
 {
@@ -116,16 +148,12 @@ int liveupdate_reboot(void)
 	if (!luo_enabled)
 		return 0;
 
-	guard(rwsem_write)(&luo_quiesce);
-
-	err = luo_freeze_sessions(&luo_out->sessions_pa);
+	err = down_write_killable(&luo_quiesce);
 	if (err)
 		return err;
-
-	luo_incoming_report_dropped();
-	luo_damage(luo_out);
-	luo_rebooting = true;
-	return 0;
+	err = luo_hand_over();
+	up_write(&luo_quiesce);
+	return err;
 }
 
 static int __init luo_setup_outgoing(void)

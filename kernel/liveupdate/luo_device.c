@@ -15,21 +15,10 @@
 
 static atomic_t luo_device_opened = ATOMIC_INIT(0);
 
+/* Must not wait: misc_open() calls it with the lock of all misc devices. */
 static int luo_device_open(struct inode *inode, struct file *file)
 {
-	int err;
-
-	if (atomic_cmpxchg(&luo_device_opened, 0, 1))
-		return -EBUSY;
-
-	err = luo_enter();
-	if (!err) {
-		err = luo_incoming_sessions();
-		luo_exit();
-	}
-	if (err)
-		atomic_set(&luo_device_opened, 0);
-	return err;
+	return atomic_cmpxchg(&luo_device_opened, 0, 1) ? -EBUSY : 0;
 }
 
 static int luo_device_release(struct inode *inode, struct file *file)

@@ -80,6 +80,8 @@ long luo_ioctl_dispatch(const struct luo_ioctl *calls, unsigned int nr_calls,
 		return -EFAULT;
 	if (size < call->size)
 		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
 	err = copy_struct_from_user(&arg, call->size, ptr, size);
 	if (err)
 		return err;
@@ -94,5 +96,7 @@ long luo_ioctl_dispatch(const struct luo_ioctl *calls, unsigned int nr_calls,
 
 	if (call->makes_fd)
 		return luo_ioctl_return_fd(&arg, call->size, ptr, new_file);
-	return copy_to_user(ptr, &arg, call->size) ? -EFAULT : 0;
+	if (call->output && copy_to_user(ptr, &arg, call->size))
+		return -EFAULT;
+	return 0;
 }

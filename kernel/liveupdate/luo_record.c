@@ -9,6 +9,7 @@
  */
 #include <linux/io.h>
 #include <linux/kexec_handover.h>
+#include <linux/siphash.h>
 #include <linux/string.h>
 
 #include "luo_internal.h"
@@ -51,17 +52,59 @@ static void luo_blocks_unclaim_some(u64 pa, u64 nr)
 	}
 }
 
+static struct luo_block_owner *
+luo_block_owner(struct kho_block_header_ser *block)
+{
+	return (void *)block + LUO_BLOCK_OWNER_OFFSET;
+}
+
+static u64 luo_owner_hash(const char *name, u64 nr)
+{
+	const siphash_key_t key = { { LUO_BLOCK_OWNER_MAGIC, nr } };
+
+	return siphash(name, strlen(name), &key);
+}
+
+/* A block that says nothing comes from mainline. */
+static bool luo_owner_ok(struct kho_block_header_ser *block, const char *name,
+			 u64 nr)
+{
+	struct luo_block_owner *owner = luo_block_owner(block);
+
+	return owner->magic != LUO_BLOCK_OWNER_MAGIC ||
+	       owner->owner == luo_owner_hash(name, nr);
+}
+
+/**
+ * luo_blocks_sign - say whose files a list has
+ * @blocks: the list, outgoing, written
+ * @name:   of the session
+ */
+void luo_blocks_sign(struct kho_block_set *blocks, const char *name)
+{
+	struct kho_block *block;
+	u64 nr = 0;
+
+	list_for_each_entry(block, &blocks->blocks, list) {
+		struct luo_block_owner *owner = luo_block_owner(block->ser);
+
+		owner->magic = LUO_BLOCK_OWNER_MAGIC;
+		owner->owner = luo_owner_hash(name, nr++);
+	}
+}
+
 /**
  * luo_blocks_claim - check a list and make it the caller's
  * @head_pa: its first block, from the previous kernel; 0 for an empty list
  * @size:    of one record
  * @count:   how many records the list must have
+ * @name:    of the session whose files they are, else NULL
  *
- * Looks at the header of each block, not at the records.
+ * Looks at what surrounds the records, not at them.
  *
  * Return: 0, or -EUCLEAN with nothing claimed.
  */
-int luo_blocks_claim(u64 head_pa, size_t size, u64 count)
+int luo_blocks_claim(u64 head_pa, size_t size, u64 count, const char *name)
 {
 	struct kho_block_header_ser *block;
 	u64 nr = 0, sum = 0;
@@ -71,7 +114,8 @@ int luo_blocks_claim(u64 head_pa, size_t size, u64 count)
 		if (!block)
 			goto unclaim;
 		nr++;
-		if (!luo_block_ok(block, size))
+		if (!luo_block_ok(block, size) ||
+		    (name && !luo_owner_ok(block, name, nr - 1)))
 			goto unclaim;
 		sum += block->count;
 	}
@@ -134,25 +178,33 @@ int luo_blocks_read(u64 head_pa, size_t size, luo_record_fn fn, void *data)
  * @data:    passed to @fn
  * @damaged: set if records were missed
  *
- * A block with an impossible count is skipped; one that can't be claimed ends
- * the list. The blocks that were read are the caller's to free or unclaim.
+ * All blocks are claimed before any record is read, so that what a record leads
+ * to is none of them. A block with an impossible count is skipped; one that
+ * can't be claimed ends the list.
  *
- * Return: how many blocks were claimed, or what @fn returned, with none claimed.
+ * Return: how many blocks were claimed, which are the caller's to free; or what
+ * @fn returned, with none claimed.
  */
 s64 luo_blocks_salvage(u64 head_pa, size_t size, luo_record_fn fn, void *data,
 		       bool *damaged)
 {
 	struct kho_block_header_ser *block;
 	s64 nr = 0;
+	u64 pa;
 	int err;
 
-	for (u64 pa = head_pa; pa; pa = block->next) {
+	for (pa = head_pa; pa; pa = block->next) {
 		block = luo_block_claim(pa);
 		if (!block) {
 			*damaged = true;
 			break;
 		}
 		nr++;
+	}
+
+	pa = head_pa;
+	for (s64 i = 0; i < nr; i++, pa = block->next) {
+		block = phys_to_virt(pa);
 		if (!luo_block_ok(block, size)) {
 			*damaged = true;
 			continue;

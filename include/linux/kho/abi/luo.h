@@ -66,6 +66,24 @@ struct luo_file_ser {
 	u64 token;
 } __packed;
 
+#define LUO_BLOCK_OWNER_MAGIC	0x72656e776f6f756cULL	/* "luoowner" */
+
+/**
+ * struct luo_block_owner - whose files a block has
+ * @magic: %LUO_BLOCK_OWNER_MAGIC
+ * @owner: hash of the session's name and of the block's place in the list
+ *
+ * Ours: in the last bytes of a block of files, where records leave room for it.
+ * So a damaged address that leads to another session's files is told from the
+ * right one. Mainline leaves zeros there, and does not look.
+ */
+struct luo_block_owner {
+	u64 magic;
+	u64 owner;
+} __packed;
+
+#define LUO_BLOCK_OWNER_OFFSET	(KHO_BLOCK_SIZE - sizeof(struct luo_block_owner))
+
 /**
  * struct luo_file_set_ser - the files of one session
  * @files: first block of the files
@@ -115,5 +133,9 @@ static_assert(sizeof(struct luo_file_ser) == 64);
 static_assert(sizeof(struct luo_session_ser) == 80);
 static_assert(sizeof(struct luo_flb_header_ser) == 16);
 static_assert(sizeof(struct luo_flb_ser) == 64);
+static_assert((LUO_BLOCK_OWNER_OFFSET - sizeof(struct kho_block_header_ser)) /
+	      sizeof(struct luo_file_ser) ==
+	      (KHO_BLOCK_SIZE - sizeof(struct kho_block_header_ser)) /
+	      sizeof(struct luo_file_ser));
 
 #endif /* _LINUX_KHO_ABI_LUO_H */
