@@ -8,7 +8,6 @@ ARCH	?= x86_64
 BPF_OUT	:= $(OUT)/$(ARCH)/bpf
 VMLINUX_H := $(BPF_OUT)/vmlinux.h
 BPFTOOL	:= $(OUT)/$(ARCH)/tools/bpftool-host
-# Not "vmlinux": kbuild takes that away while it links
 BTF	:= $(OUT)/$(ARCH)/build/luo/vmlinux
 
 # 17 is the oldest that will do, and 19 what scripts/packages installs.
@@ -21,6 +20,9 @@ BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter \
 	      -fms-extensions -Wno-microsoft-anon-tag \
 	      -D__TARGET_ARCH_$(ARCH:x86_64=x86) -ffile-prefix-map=$(TOP)/= \
 	      -I$(TOP)/bpf/include -isystem $(BPF_OUT) -isystem $(OUT)/$(ARCH)/tools/libbpf/include
+
+# Kbuild makes it: no rule of make's own, that links a vmlinux of vmlinux.o.
+$(BTF): ;
 
 # Types of a kernel that was built again are mostly those it had before.
 $(VMLINUX_H): $(BTF) $(BPFTOOL)

@@ -30,6 +30,12 @@ $(BIN)/progs/eventfd-2.bpf.o: $(TOP)/bpf/handlers/eventfd.bpf.c $(VMLINUX_H)
 -include $(wildcard $(BPF_OUT)/progs/*.d)
 endif
 
+BPF_SCRIPTS := $(patsubst $(TOP)/selftests/bpf/%,$(BIN)/%,$(wildcard $(TOP)/selftests/bpf/*.sh))
+
+$(BIN)/%.sh: $(TOP)/selftests/bpf/%.sh
+	@mkdir -p $(@D)
+	install -m 755 $< $@
+
 .PHONY: bpf
-bpf: $(BPF_PROGS) $(BPF_OBJS)
+bpf: $(BPF_PROGS) $(BPF_OBJS) $(BPF_SCRIPTS)
 programs: bpf

@@ -43,9 +43,12 @@
 /* The state block of a file as a pointer to @type, or NULL: see bpf_luo_error(). */
 #define luo_state(luo, type) ((type *)bpf_luo_state(luo, sizeof(type)))
 
-/* Say why a call fails: one line for the kernel's log and for who asked. */
+/*
+ * Say why a call fails: one line for the kernel's log and for who asked. On the stack,
+ * for kfuncs don't take memory that is read-only.
+ */
 #define luo_report(luo, text) ({					\
-	static const char luo_text[] = text;				\
+	char luo_text[] = text;						\
 									\
 	bpf_luo_report(luo, luo_text, sizeof(luo_text));		\
 })

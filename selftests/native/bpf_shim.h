@@ -78,7 +78,7 @@ static inline u8 *bpf_luo_state(struct luo_bpf_ctx *ctx, const u32 size)
 		shim.state_size = size;
 	}
 	if (size > shim.state_size) {
-		shim.error = -EINVAL;
+		shim.error = -E2BIG;
 		return NULL;
 	}
 	return shim.state;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <bpf/btf.h>
 #include <errno.h>
 #include <regex.h>
 #include <stdio.h>
@@ -33,6 +34,11 @@ void handler_log_mark(void)
 	luo_set_print(collect);
 	said[0] = '\0';
 	said_len = 0;
+}
+
+void handler_log_libbpf(void)
+{
+	libbpf_set_print(collect);
 }
 
 static void show_said(void)
@@ -77,6 +83,67 @@ struct luo_handler *handler_open(const char *name)
 		tap_bail_at(-errno, TAP_HERE, "open %s", path);
 	}
 	return handler;
+}
+
+struct bpf_map *handler_map(struct luo_handler *handler)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, luo_handler__object(handler)) {
+		if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS)
+			return map;
+	}
+	tap_bail("no struct_ops in the object");
+}
+
+void *handler_member(struct luo_handler *handler, const char *name)
+{
+	const struct btf *btf = bpf_object__btf(luo_handler__object(handler));
+	__s32 id = must(btf__find_by_name_kind(btf, "luo_bpf_ops", BTF_KIND_STRUCT), "BTF");
+	const struct btf_type *type = btf__type_by_id(btf, id);
+	const struct btf_member *member = btf_members(type);
+	size_t size;
+
+	for (__u32 i = 0; i < btf_vlen(type); i++, member++) {
+		if (!strcmp(btf__name_by_offset(btf, member->name_off), name))
+			return bpf_map__initial_value(handler_map(handler), &size) +
+			       member->offset / 8;
+	}
+	tap_bail("no member %s", name);
+}
+
+static void *in_section(const struct btf *btf, const char *section, const char *name, void *data)
+{
+	__s32 id = btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC);
+	const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(btf, id);
+
+	for (__u32 i = 0; type && i < btf_vlen(type); i++) {
+		const struct btf_var_secinfo *info = btf_var_secinfos(type) + i;
+		const struct btf_type *var = btf__type_by_id(btf, info->type);
+
+		if (!strcmp(btf__name_by_offset(btf, var->name_off), name))
+			return data + info->offset;
+	}
+	return NULL;
+}
+
+void *handler_variable(struct luo_handler *handler, const char *name)
+{
+	struct bpf_object *object = luo_handler__object(handler);
+	struct bpf_map *map;
+	void *found = NULL;
+	size_t size;
+
+	bpf_object__for_each_map(map, object) {
+		const char *section = strrchr(bpf_map__name(map), '.');
+		void *data = bpf_map__initial_value(map, &size);
+
+		if (!found && section && data && bpf_map__type(map) == BPF_MAP_TYPE_ARRAY)
+			found = in_section(bpf_object__btf(object), section, name, data);
+	}
+	if (!found)
+		tap_bail("no variable %s", name);
+	return found;
 }
 
 static void must_do(int err, const char *what, const char *name)

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Programs that must not load, and what the verifier says about each. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "handler.h"
+#include "tap.h"
+
+static const struct {
+	const char *name, *message;
+} programs[] = {
+	{ "unreleased", "Unreleased reference" },
+	{ "used_later", "release k.* bpf_luo_set_file expects ref" },
+	{ "not_checked", "Possibly NULL pointer passed to trusted" },
+	{ "state_overrun", "invalid access to memory, mem_size=16 off=12 size=8" },
+	{ "state_not_checked", "invalid mem access '.*or_null'" },
+	{ "state_size", "R2 is not a const" },
+	{ "constructor_in_preserve", "bpf_luo_eventfd is not allowed" },
+	{ "write_in_retrieve", "bpf_luo_blob_resize is not allowed" },
+	{ "preserved_file", "bpf_luo_put_file is not allowed" },
+	{ "write_file", "only read is supported" },
+	{ "write_context", "only read is supported" },
+	{ "private_memory", "R3 and R4 memory, len pair leads to invalid memory access" },
+	{ "other_type", "bpf_luo_error is not allowed" },
+};
+
+static void check_program(const char *name, const char *message)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts);
+	struct bpf_object *object;
+	char path[128];
+	int err;
+
+	handler_log_mark();
+	snprintf(path, sizeof(path), "/selftests/progs/fail_%s.bpf.o", name);
+	object = bpf_object__open_file(path, &opts);
+	must(object ? 0 : -errno, "open %s", path);
+	err = bpf_object__load(object);
+	check(err == -EINVAL || err == -EACCES, "%s: not loaded (%d)", name, err);
+	check(handler_logged(message), "%s: the verifier says why", name);
+	bpf_object__close(object);
+}
+
+int main(void)
+{
+	tap_start(true, 0);
+	handler_log_libbpf();
+	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
+		check_program(programs[i].name, programs[i].message);
+
+	/* Stopped by the library, before the kernel is asked; and by the kernel. */
+	check_program("not_sleepable", "attach to unsupported member preserve");
+	check_eq(handler_try("fail_not_sleepable"), -EINVAL, "not_sleepable: as a handler");
+	check(handler_logged("preserve can't sleep.*struct_ops.s/preserve"),
+	      "not_sleepable: the library says what to do");
+	tap_finish();
+}
