@@ -11,9 +11,6 @@ $(BIN)/bpf_%: $(OBJ)/bpf/%.o $(BPF_LIB) $(LIB) $(LIBLUO_BPF)
 
 $(OBJ)/bpf/%.o: CFLAGS += -I$(TOP)/selftests/bpf/lib
 
-# Without a kernel that knows handlers there is nothing to compile them against.
-BPF_OBJS :=
-ifneq ($(shell grep -s bpf_luo_state $(OUT)/$(ARCH)/build/luo/System.map),)
 include $(TOP)/bpf/rules.mk
 
 BPF_OBJS := $(patsubst $(TOP)/selftests/bpf/progs/%.bpf.c,$(BIN)/progs/%.bpf.o,$(wildcard $(TOP)/selftests/bpf/progs/*.bpf.c))
@@ -28,7 +25,6 @@ $(BIN)/progs/eventfd-2.bpf.o: $(TOP)/bpf/handlers/eventfd.bpf.c $(VMLINUX_H)
 	$(BPF_COMPILE)
 
 -include $(wildcard $(BPF_OUT)/progs/*.d)
-endif
 
 BPF_SCRIPTS := $(patsubst $(TOP)/selftests/bpf/%,$(BIN)/%,$(wildcard $(TOP)/selftests/bpf/*.sh))
 

@@ -87,7 +87,7 @@ static void many_fops(struct luo_handler *handler)
 	static const char name[] = "eventfd_fops ";
 
 	for (int i = 0; i < 9; i++)
-		memcpy(handler_member(handler, "fops") + i * (sizeof(name) - 1), name, sizeof(name));
+		strcpy(handler_member(handler, "fops") + i * (sizeof(name) - 1), name);
 }
 
 static void versions(struct luo_handler *handler)

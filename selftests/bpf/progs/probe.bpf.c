@@ -99,10 +99,10 @@ int LUO_PROG(retrieve, struct luo_bpf_ctx *luo)
 	if (!file)
 		return bpf_luo_error(luo);
 	err = bpf_luo_set_file(file, luo);
-	if (err || probe.retrieve == PROBE_RIGHT)
-		return err;
 	if (probe.retrieve == PROBE_FILE_AND_ERROR)
 		return -EIO;
+	if (err || probe.retrieve != PROBE_TWO_FILES)
+		return err;
 
 	file = make(luo, 0);
 	if (!file)
