@@ -144,16 +144,37 @@ static void *luo_bpf_iter_next(struct seq_file *seq, void *v, loff_t *pos)
 	return luo_bpf_iter_advance(seq->private);
 }
 
-/* What all three pass to a program, by different types. */
-struct luo_bpf_iter_ctx {
+/* What a program gets: the three differ in the type of what is shown. */
+struct bpf_iter__luo_handler {
 	__bpf_md_ptr(struct bpf_iter_meta *, meta);
-	__bpf_md_ptr(void *, view);
+	__bpf_md_ptr(struct luo_bpf_handler_view *, handler);
 };
+
+struct bpf_iter__luo_session {
+	__bpf_md_ptr(struct bpf_iter_meta *, meta);
+	__bpf_md_ptr(struct luo_bpf_session_view *, session);
+};
+
+struct bpf_iter__luo_file {
+	__bpf_md_ptr(struct bpf_iter_meta *, meta);
+	__bpf_md_ptr(struct luo_bpf_file_view *, file);
+};
+
+union luo_bpf_iter_ctx {
+	struct bpf_iter__luo_handler handler;
+	struct bpf_iter__luo_session session;
+	struct bpf_iter__luo_file file;
+};
+
+static_assert(offsetof(struct bpf_iter__luo_handler, handler) ==
+	      offsetof(struct bpf_iter__luo_file, file));
+static_assert(offsetof(struct bpf_iter__luo_session, session) ==
+	      offsetof(struct bpf_iter__luo_file, file));
 
 static int luo_bpf_iter_run(struct seq_file *seq, void *view, bool in_stop)
 {
 	struct bpf_iter_meta meta = { .seq = seq };
-	struct luo_bpf_iter_ctx ctx = { .meta = &meta, .view = view };
+	union luo_bpf_iter_ctx ctx = { .file = { .meta = &meta, .file = view } };
 	struct bpf_prog *prog = bpf_iter_get_info(&meta, in_stop);
 
 	return prog ? bpf_iter_run_prog(prog, &ctx) : 0;
@@ -219,21 +240,6 @@ static void luo_bpf_iter_end(void *priv)
 		rhashtable_walk_exit(&it->walk);
 }
 
-struct bpf_iter__luo_handler {
-	__bpf_md_ptr(struct bpf_iter_meta *, meta);
-	__bpf_md_ptr(struct luo_bpf_handler_view *, handler);
-};
-
-struct bpf_iter__luo_session {
-	__bpf_md_ptr(struct bpf_iter_meta *, meta);
-	__bpf_md_ptr(struct luo_bpf_session_view *, session);
-};
-
-struct bpf_iter__luo_file {
-	__bpf_md_ptr(struct bpf_iter_meta *, meta);
-	__bpf_md_ptr(struct luo_bpf_file_view *, file);
-};
-
 DEFINE_BPF_ITER_FUNC(luo_handler, struct bpf_iter_meta *meta,
 		     struct luo_bpf_handler_view *handler)
 DEFINE_BPF_ITER_FUNC(luo_session, struct bpf_iter_meta *meta,
@@ -266,7 +272,7 @@ static const struct bpf_iter_seq_info luo_bpf_iter_seq_info[] = {
 	.target = #name,						\
 	.ctx_arg_info_size = 1,						\
 	.ctx_arg_info = { {						\
-		offsetof(struct luo_bpf_iter_ctx, view),		\
+		offsetof(struct bpf_iter__luo_file, file),		\
 		PTR_TO_BTF_ID_OR_NULL					\
 	} }
 
