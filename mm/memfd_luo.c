@@ -51,6 +51,7 @@ static_assert(NAME_MAX - MEMFD_LUO_PREFIX_LEN < MEMFD_LUO_NAME_SIZE);
 /* A memfd of this kernel, preserved for the next. */
 struct memfd_luo_outgoing {
 	struct memfd_luo_header *header;
+	gfp_t movable;
 	struct memfd_luo_list chain[MEMFD_LUO_CHAINS];
 };
 
@@ -322,13 +323,18 @@ static int memfd_luo_collect_late(struct file *file,
 		}
 		start = run.index + run.nr;
 		cursor.pos++;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
 	}
 	return memfd_luo_collect(file, start, size, late);
 }
 
-static void memfd_luo_fill_header(struct file *file,
-				  struct memfd_luo_outgoing *out)
+/* -EOPNOTSUPP: nothing that the next kernel would accept. */
+static int memfd_luo_fill_header(struct liveupdate_file_op_args *args,
+				 struct memfd_luo_outgoing *out)
 {
+	struct file *file = args->file;
 	struct memfd_luo_header *header = out->header;
 	const struct memfd_luo_list *base = &out->chain[MEMFD_LUO_CHAIN_PRESERVED];
 	const struct memfd_luo_list *late = &out->chain[MEMFD_LUO_CHAIN_LATE];
@@ -346,6 +352,10 @@ static void memfd_luo_fill_header(struct file *file,
 	header->nr_pages = base->nr_pages + late->nr_pages;
 	strscpy(header->name,
 		file->f_path.dentry->d_name.name + MEMFD_LUO_PREFIX_LEN);
+	memfd_luo_seal(header, liveupdate_file_tag(args));
+
+	return memfd_luo_header_bad(header, PAGE_SHIFT, MAX_LFS_FILESIZE) ?
+		-EOPNOTSUPP : 0;
 }
 
 static bool memfd_luo_can_preserve(struct liveupdate_file_handler *handler,
@@ -368,11 +378,41 @@ static unsigned long memfd_luo_get_id(struct file *file)
 	return (unsigned long)file_inode(file);
 }
 
-static void memfd_luo_fix_size(struct inode *inode, bool fix)
+/* Killable: a writer that holds the lock may wait for user space. */
+static int memfd_luo_fix_size(struct inode *inode)
 {
-	inode_lock(inode);
-	shmem_freeze(inode, fix);
+	int err = inode_lock_killable(inode);
+
+	if (err)
+		return err;
+	shmem_freeze(inode, true);
 	inode_unlock(inode);
+	return 0;
+}
+
+/*
+ * With no lock, for a release cannot be killed: the flag of a memfd is ours
+ * alone, and a writer that still sees it is refused, as a moment ago.
+ */
+static void memfd_luo_free_size(struct inode *inode)
+{
+	shmem_freeze(inode, false);
+}
+
+/*
+ * Pages that come while the file is preserved are not to lie where the freeze
+ * would have to move them from: what anybody refers to can't be moved.
+ */
+static void memfd_luo_set_movable(struct inode *inode,
+				  struct memfd_luo_outgoing *out, bool movable)
+{
+	struct address_space *mapping = inode->i_mapping;
+	const gfp_t gfp = mapping_gfp_mask(mapping);
+
+	if (!movable)
+		out->movable = gfp & __GFP_MOVABLE;
+	mapping_set_gfp_mask(mapping, movable ? gfp | out->movable :
+						gfp & ~__GFP_MOVABLE);
 }
 
 static void memfd_luo_free_outgoing(struct memfd_luo_outgoing *out)
@@ -419,29 +459,41 @@ static int memfd_luo_preserve(struct liveupdate_file_op_args *args)
 	if (IS_ERR(out))
 		return PTR_ERR(out);
 
-	memfd_luo_fix_size(inode, true);
+	err = memfd_luo_fix_size(inode);
+	if (err)
+		goto free;
+	memfd_luo_set_movable(inode, out, false);
+
 	/* What is swapped in here need not be moved. */
 	flags = memalloc_pin_save();
 	err = memfd_luo_collect(file, 0, memfd_luo_size_pages(file),
 				&out->chain[MEMFD_LUO_CHAIN_PRESERVED]);
 	memalloc_pin_restore(flags);
-	if (err) {
-		memfd_luo_free_outgoing(out);
-		memfd_luo_fix_size(inode, false);
-		return err;
-	}
+	if (!err)
+		err = memfd_luo_fill_header(args, out);
+	if (err)
+		goto undo;
 
-	memfd_luo_fill_header(file, out);
 	args->private_data = out;
 	args->serialized_data = virt_to_phys(out->header);
 	return 0;
+
+undo:
+	memfd_luo_set_movable(inode, out, true);
+	memfd_luo_free_size(inode);
+free:
+	memfd_luo_free_outgoing(out);
+	return err;
 }
 
 static void memfd_luo_unpreserve(struct liveupdate_file_op_args *args)
 {
+	struct inode *inode = file_inode(args->file);
+
+	memfd_luo_set_movable(inode, args->private_data, true);
 	memfd_luo_free_outgoing(args->private_data);
 	args->private_data = NULL;
-	memfd_luo_fix_size(file_inode(args->file), false);
+	memfd_luo_free_size(inode);
 }
 
 static void memfd_luo_unfreeze(struct liveupdate_file_op_args *args)
@@ -449,7 +501,7 @@ static void memfd_luo_unfreeze(struct liveupdate_file_op_args *args)
 	struct memfd_luo_outgoing *out = args->private_data;
 
 	memfd_luo_list_drop(&out->chain[MEMFD_LUO_CHAIN_LATE], memfd_luo_unpin);
-	memfd_luo_fill_header(args->file, out);
+	memfd_luo_fill_header(args, out);
 	shmem_hold(file_inode(args->file), false);
 }
 
@@ -464,13 +516,11 @@ static int memfd_luo_freeze(struct liveupdate_file_op_args *args)
 	flags = memalloc_pin_save();
 	err = memfd_luo_collect_late(args->file, out);
 	memalloc_pin_restore(flags);
-	if (err) {
+	if (!err)
+		err = memfd_luo_fill_header(args, out);
+	if (err)
 		memfd_luo_unfreeze(args);
-		return err;
-	}
-
-	memfd_luo_fill_header(args->file, out);
-	return 0;
+	return err;
 }
 
 static u64 memfd_luo_preserved_bytes(struct liveupdate_file_op_args *args)

@@ -13,7 +13,9 @@
 #include <linux/kexec_handover.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/mutex.h>
 #include <linux/sched.h>
+#include <linux/siphash.h>
 #include <linux/string.h>
 
 #include "memfd_luo_extents.h"
@@ -171,12 +173,48 @@ void memfd_luo_list_drop(struct memfd_luo_list *list,
 	memfd_luo_list_init(list, first);
 }
 
+static u64 memfd_luo_sum(const struct memfd_luo_header *header, u64 tag)
+{
+	siphash_key_t key = { { tag, virt_to_phys((void *)header) } };
+	const struct memfd_luo_block *block;
+
+	key.key[0] = siphash(header, offsetof(struct memfd_luo_header, sum), &key);
+	key.key[0] = siphash(header->name, strlen(header->name), &key);
+
+	for (int i = 0; i < MEMFD_LUO_CHAINS; i++) {
+		block = &header->chain[i].block;
+		while (block) {
+			key.key[0] = siphash(memfd_luo_extents(block),
+					     block->count * sizeof(struct memfd_luo_extent),
+					     &key);
+			block = block->next ? phys_to_virt(block->next) : NULL;
+		}
+	}
+	return key.key[0];
+}
+
+/**
+ * memfd_luo_seal - make a record complete
+ * @header: the record; anything that changes later makes it invalid
+ * @tag:    liveupdate_file_tag() of the file
+ */
+void memfd_luo_seal(struct memfd_luo_header *header, u64 tag)
+{
+	header->sum = memfd_luo_sum(header, tag);
+}
+
 /* Reading */
 
 const struct memfd_luo_block *memfd_luo_block_at(u64 phys)
 {
 	return phys_to_virt(phys);
 }
+
+/*
+ * A damaged record may name what belongs to another file, and holds it until
+ * that is found out: nobody else looks meanwhile.
+ */
+static DEFINE_MUTEX(memfd_luo_claiming);
 
 /* How far claiming got, so that it can be undone. */
 struct memfd_luo_claims {
@@ -287,7 +325,7 @@ static void memfd_luo_unclaim(struct memfd_luo_header *header,
 }
 
 static const char *memfd_luo_claim(const struct memfd_luo_header *header,
-				   struct memfd_luo_claims *claims)
+				   u64 tag, struct memfd_luo_claims *claims)
 {
 	const char *bad;
 
@@ -295,35 +333,41 @@ static const char *memfd_luo_claim(const struct memfd_luo_header *header,
 	for (int i = 0; !bad && i < MEMFD_LUO_CHAINS; i++)
 		bad = memfd_luo_claim_chain(&header->chain[i].block,
 					    &claims->blocks[i]);
-	return bad ?: memfd_luo_claim_extents(header, &claims->units);
+	bad = bad ?: memfd_luo_claim_extents(header, &claims->units);
+	if (!bad && header->sum != memfd_luo_sum(header, tag))
+		bad = "sum";
+	return bad;
 }
 
 /**
  * memfd_luo_open - take a record from the previous kernel
  * @reader: to read it with
  * @data:   where it is; any value
+ * @tag:    liveupdate_file_tag() of the file that it must be
  *
  * Everything the record names is checked and claimed before anything is
  * restored.
  *
  * Return: 0, or -EUCLEAN with all as it was.
  */
-int memfd_luo_open(struct memfd_luo_reader *reader, u64 data)
+int memfd_luo_open(struct memfd_luo_reader *reader, u64 data, u64 tag)
 {
 	struct memfd_luo_claims claims = {};
 	const char *bad = "address";
 
+	guard(mutex)(&memfd_luo_claiming);
+
 	*reader = (struct memfd_luo_reader) {};
 	if (memfd_luo_claim_page(data)) {
 		reader->header = phys_to_virt(data);
-		bad = memfd_luo_claim(reader->header, &claims);
+		bad = memfd_luo_claim(reader->header, tag, &claims);
 		if (!bad) {
 			memfd_luo_iter_init(&reader->iter, reader->header);
 			return 0;
 		}
 		memfd_luo_unclaim(reader->header, &claims);
 	}
-	pr_warn("record at %#llx is damaged (%s): left as it is\n", data, bad);
+	pr_warn_ratelimited("record at %#llx is damaged (%s): left as it is\n", data, bad);
 	return -EUCLEAN;
 }
 
@@ -350,6 +394,8 @@ bool memfd_luo_read(struct memfd_luo_reader *reader, struct memfd_luo_run *unit)
 /* Free the record itself, once what it names has been read. */
 void memfd_luo_free_record(struct memfd_luo_header *header)
 {
+	guard(mutex)(&memfd_luo_claiming);
+
 	for (int i = 0; i < MEMFD_LUO_CHAINS; i++) {
 		u64 phys = header->chain[i].block.next;
 
@@ -381,13 +427,14 @@ void memfd_luo_free_all(struct memfd_luo_reader *reader)
 /**
  * memfd_luo_reclaim - free the memory of a memfd that nobody took back
  * @data: where its record is; any value
+ * @tag:  liveupdate_file_tag() of the file
  *
  * Return: 0, or -EUCLEAN with all as it was.
  */
-int memfd_luo_reclaim(u64 data)
+int memfd_luo_reclaim(u64 data, u64 tag)
 {
 	struct memfd_luo_reader reader;
-	int err = memfd_luo_open(&reader, data);
+	int err = memfd_luo_open(&reader, data, tag);
 
 	if (!err)
 		memfd_luo_free_all(&reader);
@@ -405,6 +452,8 @@ int memfd_luo_reclaim(u64 data)
 u64 memfd_luo_record_bytes(u64 data)
 {
 	const struct memfd_luo_header *header;
+
+	guard(mutex)(&memfd_luo_claiming);
 
 	if (kho_preserved_order(data))
 		return 0;

@@ -37,11 +37,12 @@ struct memfd_luo_reader {
 };
 
 const struct memfd_luo_block *memfd_luo_block_at(u64 phys);
-int memfd_luo_open(struct memfd_luo_reader *reader, u64 data);
+void memfd_luo_seal(struct memfd_luo_header *header, u64 tag);
+int memfd_luo_open(struct memfd_luo_reader *reader, u64 data, u64 tag);
 bool memfd_luo_read(struct memfd_luo_reader *reader, struct memfd_luo_run *unit);
 void memfd_luo_free_record(struct memfd_luo_header *header);
 void memfd_luo_free_all(struct memfd_luo_reader *reader);
-int memfd_luo_reclaim(u64 data);
+int memfd_luo_reclaim(u64 data, u64 tag);
 u64 memfd_luo_record_bytes(u64 data);
 
 #endif /* _MM_MEMFD_LUO_EXTENTS_H */

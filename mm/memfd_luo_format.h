@@ -122,8 +122,6 @@ memfd_luo_header_bad(const struct memfd_luo_header *header, u32 page_shift,
 		return "mode";
 	if (header->uid == (u32)-1 || header->gid == (u32)-1)
 		return "owner";
-	if (header->reserved)
-		return "reserved";
 	if (!memchr(header->name, 0, sizeof(header->name)))
 		return "name";
 	return NULL;

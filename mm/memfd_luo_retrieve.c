@@ -30,6 +30,7 @@ struct memfd_luo_incoming {
 	struct memfd_luo_reader reader;
 	struct memfd_luo_run unit;
 	struct file *file;
+	bool lost;	/* a part of it; no attempt may succeed */
 };
 
 static int memfd_luo_insert(struct address_space *mapping, struct folio *folio,
@@ -115,11 +116,15 @@ static int memfd_luo_fill(struct memfd_luo_incoming *in)
 {
 	int err;
 
+	if (in->lost)
+		return -EIO;
+
 	/* What an earlier attempt could not insert. */
 	err = memfd_luo_insert_unit(in);
 	while (!err && memfd_luo_read(&in->reader, &in->unit)) {
 		if (WARN_ON_ONCE(!memfd_luo_restore_unit(in))) {
 			in->unit.nr = 0;
+			in->lost = true;
 			return -EIO;
 		}
 		err = memfd_luo_insert_unit(in);
@@ -168,18 +173,22 @@ static struct file *memfd_luo_create(const struct memfd_luo_header *header)
 		return file;
 
 	if (file->f_flags != header->f_flags) {
-		reopened = dentry_open(&file->f_path, header->f_flags,
+		/* What it lacks O_LARGEFILE for is nobody's concern here. */
+		reopened = dentry_open(&file->f_path,
+				       header->f_flags | O_LARGEFILE,
 				       current_cred());
 		fput(file);
 		if (IS_ERR(reopened))
 			return reopened;
 		file = reopened;
+		if (!(header->f_flags & O_LARGEFILE))
+			file->f_flags &= ~O_LARGEFILE;
 	}
 	file->f_pos = header->pos;
 	return file;
 }
 
-static struct memfd_luo_incoming *memfd_luo_start(u64 data)
+static struct memfd_luo_incoming *memfd_luo_start(u64 data, u64 tag)
 {
 	struct memfd_luo_incoming *in = kzalloc_obj(*in);
 	int err;
@@ -187,7 +196,7 @@ static struct memfd_luo_incoming *memfd_luo_start(u64 data)
 	if (!in)
 		return ERR_PTR(-ENOMEM);
 
-	err = memfd_luo_open(&in->reader, data);
+	err = memfd_luo_open(&in->reader, data, tag);
 	if (err) {
 		kfree(in);
 		return ERR_PTR(err);
@@ -201,7 +210,8 @@ int memfd_luo_retrieve(struct liveupdate_file_op_args *args)
 	int err;
 
 	if (!in) {
-		in = memfd_luo_start(args->serialized_data);
+		in = memfd_luo_start(args->serialized_data,
+				     liveupdate_file_tag(args));
 		if (IS_ERR(in))
 			return PTR_ERR(in);
 		args->private_data = in;
@@ -234,7 +244,8 @@ void memfd_luo_finish(struct liveupdate_file_op_args *args)
 		return;
 
 	if (!in) {
-		memfd_luo_reclaim(args->serialized_data);
+		memfd_luo_reclaim(args->serialized_data,
+				  liveupdate_file_tag(args));
 		return;
 	}
 

@@ -132,6 +132,7 @@ int liveupdate_reboot(void);
 int liveupdate_register_file_handler(struct liveupdate_file_handler *fh);
 void liveupdate_unregister_file_handler(struct liveupdate_file_handler *fh);
 
+u64 liveupdate_file_tag(const struct liveupdate_file_op_args *args);
 int liveupdate_get_token_outgoing(struct liveupdate_session *session,
 				  struct file *file, u64 *token);
 int liveupdate_get_file_incoming(struct liveupdate_session *session, u64 token,
@@ -156,6 +157,12 @@ static inline int liveupdate_register_file_handler(struct liveupdate_file_handle
 
 static inline void liveupdate_unregister_file_handler(struct liveupdate_file_handler *fh)
 {
+}
+
+static inline u64
+liveupdate_file_tag(const struct liveupdate_file_op_args *args)
+{
+	return 0;
 }
 
 static inline int

@@ -8,13 +8,14 @@
 #define _LINUX_LUO_BPF_H
 
 #include <linux/liveupdate.h>
+#include <linux/sizes.h>
 #include <linux/types.h>
 
 #define LUO_BPF_COMPAT_LEN	44
 #define LUO_BPF_FOPS_LEN	128
 #define LUO_BPF_MAX_IOCTLS	16
-#define LUO_BPF_DEFAULT_BYTES	(1ULL << 20)
-#define LUO_BPF_MAX_BYTES	(4ULL << 30)
+#define LUO_BPF_DEFAULT_BYTES	SZ_1M
+#define LUO_BPF_MAX_BYTES	SZ_4G
 
 /**
  * struct luo_bpf_ctx - what a program is called for

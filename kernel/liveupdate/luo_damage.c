@@ -118,7 +118,7 @@ static const struct luo_field luo_fields[] = {
 	LUO_FIELD("memfd.mode", MEMFD, NUMBER, memfd_luo_header, mode),
 	LUO_FIELD("memfd.uid", MEMFD, NUMBER, memfd_luo_header, uid),
 	LUO_FIELD("memfd.gid", MEMFD, NUMBER, memfd_luo_header, gid),
-	LUO_FIELD("memfd.reserved", MEMFD, NUMBER, memfd_luo_header, reserved),
+	LUO_FIELD("memfd.sum", MEMFD, NUMBER, memfd_luo_header, sum),
 	LUO_FIELD("memfd.name", MEMFD, STRING, memfd_luo_header, name),
 	LUO_FIELD("memfd.block.next", MEMFD, ADDRESS, memfd_luo_header,
 		  chain[0].block.next),

@@ -8,6 +8,7 @@
  */
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/siphash.h>
 #include <linux/slab.h>
 
 #include "luo_internal.h"
@@ -193,6 +194,34 @@ int liveupdate_get_token_outgoing(struct liveupdate_session *handle,
 	return luo_file_token(session, &key, token);
 }
 EXPORT_SYMBOL_GPL(liveupdate_get_token_outgoing);
+
+static u64 luo_tag(const struct luo_session *session, u64 token)
+{
+	const siphash_key_t key = { { token } };
+
+	return siphash(session->name, strlen(session->name), &key);
+}
+
+u64 luo_file_tag(const struct luo_file *lf)
+{
+	return luo_tag(lf->by_token.session, lf->by_token.token);
+}
+
+/**
+ * liveupdate_file_tag - what tells a file's record from those of others
+ * @args: of the callback
+ *
+ * A number made of the session's name and the file's token: the same in both
+ * kernels. A handler puts it into its record, or into a sum over that, and so
+ * notices when damage leads it to the record of another file.
+ *
+ * Context: from a callback with args.
+ */
+u64 liveupdate_file_tag(const struct liveupdate_file_op_args *args)
+{
+	return luo_tag(luo_session_of(args->session), args->token);
+}
+EXPORT_SYMBOL_GPL(liveupdate_file_tag);
 
 /* What a callback of the file's handler gets. */
 void luo_file_args(struct luo_file *lf, struct liveupdate_file_op_args *args)

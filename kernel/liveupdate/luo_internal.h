@@ -233,6 +233,7 @@ int luo_file_add(struct luo_file *lf);
 int luo_file_add_id(struct luo_file *lf);
 void luo_file_remove(struct luo_file *lf);
 struct luo_file *luo_file_find(struct luo_session *session, u64 token);
+u64 luo_file_tag(const struct luo_file *lf);
 void luo_file_args(struct luo_file *lf, struct liveupdate_file_op_args *args);
 void luo_file_set_bytes(struct luo_file *lf, u64 bytes);
 void luo_file_account(struct luo_file *lf,
@@ -311,7 +312,7 @@ static inline void luo_damage(struct luo_ser *ser) { }
 #endif
 
 /* mm/memfd_luo_extents.c: frees a memfd that no handler took. */
-int memfd_luo_reclaim(u64 data);
+int memfd_luo_reclaim(u64 data, u64 tag);
 
 /* luo_bpf_record.c: the same for a file of a BPF handler. */
 int luo_bpf_reclaim(u64 pa);

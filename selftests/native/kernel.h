@@ -37,11 +37,27 @@ typedef u64 phys_addr_t;
 #define IS_ERR(ptr)		((uintptr_t)(ptr) >= (uintptr_t)-4095)
 #define PTR_ERR(ptr)		((long)(ptr))
 #define ERR_PTR(err)		((void *)(long)(err))
-#define pr_warn(...)		((void)0)
+#define pr_warn_ratelimited(...)	((void)0)
+#define DEFINE_MUTEX(name)	int name __attribute__((unused))
+#define guard(lock)		(void)
 #define min(a, b)		((a) < (b) ? (a) : (b))
 #define WARN_ON_ONCE(cond)	(cond)
 #define get_num_physpages()	ARENA_PAGES
 #define cond_resched()		((void)0)
+
+typedef struct {
+	u64 key[2];
+} siphash_key_t;
+
+/* Any hash does: FNV-1a. */
+static inline u64 siphash(const void *data, size_t len, const siphash_key_t *key)
+{
+	u64 hash = 0xcbf29ce484222325 ^ key->key[0] ^ (key->key[1] * 31);
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ ((const u8 *)data)[i]) * 0x100000001b3;
+	return hash;
+}
 
 #define ARENA_PAGES	8192UL
 #define ARENA_PFN	0x100000UL

@@ -13,6 +13,8 @@ static u64 pages_of(const struct memfd_luo_list *list)
 	return list->nr_pages + list->open.nr;
 }
 
+#define TAG	0x1234
+
 static u64 released;
 
 static void count_release(u64 pfn, u64 nr)
@@ -57,6 +59,7 @@ static struct memfd_luo_header *scattered(u64 first_pfn, u64 nr)
 		header->nr_extents += list.nr_extents;
 		header->nr_pages += list.nr_pages;
 	}
+	memfd_luo_seal(header, TAG);
 	return header;
 }
 
@@ -185,7 +188,7 @@ static bool test_read(void)
 	u64 last = 0, n = 0;
 
 	reset();
-	if (memfd_luo_open(&reader, virt_to_phys(scattered(ARENA_PFN, 700))))
+	if (memfd_luo_open(&reader, virt_to_phys(scattered(ARENA_PFN, 700)), TAG))
 		return false;
 	while (memfd_luo_read(&reader, &unit)) {
 		if (unit.nr != 1 || (n && unit.index <= last) || unit.index % 2)
@@ -204,7 +207,7 @@ static bool test_reclaim(void)
 	struct memfd_luo_list list;
 
 	reset();
-	if (memfd_luo_reclaim(virt_to_phys(scattered(ARENA_PFN, 300))) || !all_freed())
+	if (memfd_luo_reclaim(virt_to_phys(scattered(ARENA_PFN, 300)), TAG) || !all_freed())
 		return false;
 
 	reset();
@@ -216,7 +219,8 @@ static bool test_reclaim(void)
 	assert(!memfd_luo_list_close(&list));
 	header->nr_extents = 1;
 	header->nr_pages = 4000;
-	return !memfd_luo_reclaim(virt_to_phys(header)) && all_freed();
+	memfd_luo_seal(header, TAG);
+	return !memfd_luo_reclaim(virt_to_phys(header), TAG) && all_freed();
 }
 
 static bool test_owned_twice(void)
@@ -226,10 +230,10 @@ static bool test_owned_twice(void)
 
 	reset();
 	data = virt_to_phys(scattered(ARENA_PFN, 200));
-	if (memfd_luo_open(&first, data) || !memfd_luo_open(&second, data))
+	if (memfd_luo_open(&first, data, TAG) || !memfd_luo_open(&second, data, TAG))
 		return false;
 	memfd_luo_free_all(&first);
-	return all_freed() && memfd_luo_reclaim(data) == -EUCLEAN;
+	return all_freed() && memfd_luo_reclaim(data, TAG) == -EUCLEAN;
 }
 
 /* What a damaged record may be: refused and untouched, or freed without a slip. */
@@ -238,7 +242,7 @@ static bool survives(u64 data)
 	const u64 heads = count_heads(false);
 	struct memfd_luo_reader reader;
 
-	if (memfd_luo_open(&reader, data))
+	if (memfd_luo_open(&reader, data, TAG))
 		return count_heads(false) == heads && !count_heads(true);
 	memfd_luo_free_all(&reader);
 	return !count_heads(true);
@@ -305,7 +309,7 @@ static bool test_addresses(void)
 	reset();
 	scattered(ARENA_PFN, 10);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		if (memfd_luo_reclaim(bad[i]) != -EUCLEAN || count_heads(true))
+		if (memfd_luo_reclaim(bad[i], TAG) != -EUCLEAN || count_heads(true))
 			return false;
 	}
 	return true;

@@ -89,7 +89,8 @@ struct memfd_luo_block {
  * @mode:       permission bits of the inode
  * @uid:        owner of the inode, in the initial user namespace
  * @gid:        its group
- * @reserved:   0
+ * @sum:        hash of all of the above, of name and extents, of where the header
+ *              is, and of liveupdate_file_tag()
  * @name:       as it was given to memfd_create(2), NUL-terminated
  * @chain:      the extents
  */
@@ -104,7 +105,7 @@ struct memfd_luo_header {
 	u32 mode;
 	u32 uid;
 	u32 gid;
-	u64 reserved;
+	u64 sum;
 	char name[MEMFD_LUO_NAME_SIZE];
 	struct {
 		struct memfd_luo_block block;
@@ -116,7 +117,7 @@ static_assert(sizeof(struct memfd_luo_extent) == 16);
 static_assert(sizeof(struct memfd_luo_block) == 16);
 static_assert(sizeof(struct memfd_luo_header) == MEMFD_LUO_HEADER_SIZE);
 static_assert(offsetof(struct memfd_luo_header, page_shift) == 32);
-static_assert(offsetof(struct memfd_luo_header, reserved) == 56);
+static_assert(offsetof(struct memfd_luo_header, sum) == 56);
 static_assert(offsetof(struct memfd_luo_header, name) == 64);
 static_assert(offsetof(struct memfd_luo_header, chain) == 320);
 
