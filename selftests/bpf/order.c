@@ -78,7 +78,8 @@ static void after(void)
 	check_eq(luo_session__retrieve_fd(session, MISSING), -ENOENT, "needs one that is not there");
 
 	check_eq(luo_session__retrieve_fd(session, DEEP), -ELOOP, "%d in a row", DEPTH + 1);
-	check(is_right(luo_session__retrieve_fd(session, DEEP + 1), DEEP + 1), "%d in a row", DEPTH);
+	check(is_right(luo_session__retrieve_fd(session, DEEP + 1), DEEP + 1), "%d in a row",
+	      DEPTH);
 	check(is_right(luo_session__retrieve_fd(session, DEEP), DEEP), "and then the one before");
 
 	check_eq(luo_session__retrieve_fd(session, CHAIN), -ELOOP, "%d in a row", LONG);

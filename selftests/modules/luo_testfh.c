@@ -3,11 +3,14 @@
  * A file type for the tests: /dev/luo_test, whose files consist of one number.
  *
  * Every callback of its handler is logged as "luo_testfh: CALL NUMBER", and
- * fails for the file whose number is in the parameter of that name.
+ * fails for the file whose number is in the parameter of that name. The kfuncs
+ * are what a handler in BPF needs to do the same.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/anon_inodes.h>
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/io.h>
@@ -94,6 +97,20 @@ static u64 luo_test_number(struct file *file)
 	return f->number;
 }
 
+static struct file *luo_test_make(u64 number)
+{
+	struct luo_test_file *f = kzalloc_obj(*f);
+	struct file *file;
+
+	if (!f)
+		return ERR_PTR(-ENOMEM);
+	f->number = number;
+	file = anon_inode_getfile("[luo_test]", &luo_test_fops, f, O_RDWR);
+	if (IS_ERR(file))
+		kfree(f);
+	return file;
+}
+
 static bool luo_test_can_preserve(struct liveupdate_file_handler *handler,
 				  struct file *file)
 {
@@ -144,21 +161,14 @@ static void luo_test_unfreeze(struct liveupdate_file_op_args *args)
 static int luo_test_retrieve(struct liveupdate_file_op_args *args)
 {
 	struct luo_test_ser *ser = phys_to_virt(args->serialized_data);
-	struct luo_test_file *f;
 	struct file *file;
 
 	pr_info("retrieve %llu frozen %llu\n", ser->number, ser->freezes);
 	if (ser->number && ser->number == fail_retrieve)
 		return -EIO;
-	f = kzalloc_obj(*f);
-	if (!f)
-		return -ENOMEM;
-	f->number = ser->number;
-	file = anon_inode_getfile("[luo_test]", &luo_test_fops, f, O_RDWR);
-	if (IS_ERR(file)) {
-		kfree(f);
+	file = luo_test_make(ser->number);
+	if (IS_ERR(file))
 		return PTR_ERR(file);
-	}
 	args->file = file;
 	return 0;
 }
@@ -196,10 +206,41 @@ static struct liveupdate_file_handler luo_test_handler = {
 	.compatible = "luo-test-v1",
 };
 
+__bpf_kfunc_start_defs();
+
+/* The number of a file, or all ones if it is not of this type */
+__bpf_kfunc u64 luo_test_file_number(struct file *file)
+{
+	return file->f_op == &luo_test_fops ? luo_test_number(file) : U64_MAX;
+}
+
+/* A file for the program, NULL if there is no memory */
+__bpf_kfunc struct file *luo_test_file_make(u64 number)
+{
+	struct file *file = luo_test_make(number);
+
+	return IS_ERR(file) ? NULL : file;
+}
+
+__bpf_kfunc_end_defs();
+
+BTF_KFUNCS_START(luo_test_kfuncs)
+BTF_ID_FLAGS(func, luo_test_file_number)
+BTF_ID_FLAGS(func, luo_test_file_make, KF_SLEEPABLE | KF_ACQUIRE | KF_RET_NULL)
+BTF_KFUNCS_END(luo_test_kfuncs)
+
+static const struct btf_kfunc_id_set luo_test_kfunc_set = {
+	.owner = THIS_MODULE,
+	.set = &luo_test_kfuncs,
+};
+
 static int __init luo_test_init(void)
 {
 	int err;
 
+	err = register_btf_kfunc_id_set(BPF_PROG_TYPE_STRUCT_OPS, &luo_test_kfunc_set);
+	if (err)
+		return err;
 	luo_test_ops.retrieve_retryable = retryable;
 	err = liveupdate_register_file_handler(&luo_test_handler);
 	if (err)
