@@ -4,7 +4,6 @@
  * do without, leave nothing behind, and work when it is made again.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,101 +12,15 @@
 #include "kho.h"
 #include "luo.h"
 #include "memfile.h"
+#include "sweep.h"
 #include "tap.h"
 #include "testfh.h"
 #include "vm.h"
 
-#define FILES 250	/* more than any call has allocations */
+#define FILES SWEEP_MAX
 #define EXTENTS 130	/* more than fit into the header */
 #define LATE 1500	/* more than what is kept in reserve */
 #define LATE_TOKEN 100000
-
-static int nth_fd;
-
-static void setup(void)
-{
-	static const char *const kinds[] = { "failslab", "fail_page_alloc" };
-
-	for (int i = 0; i < 2; i++) {
-		char path[96];
-
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/ignore-gfp-wait", kinds[i]);
-		must(write_file(path, "N"), "%s", path);
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose", kinds[i]);
-		must(write_file(path, "0"), "%s", path);
-	}
-	must(write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0"), "min-order");
-	nth_fd = must(open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC), "fail-nth");
-}
-
-static void arm(int n)
-{
-	char buf[16];
-
-	snprintf(buf, sizeof(buf), "%d", n);
-	if (pwrite(nth_fd, buf, strlen(buf), 0) < 0)
-		tap_bail("fail-nth: %m");
-}
-
-/* Whether an allocation has failed since arm(). */
-static bool disarm(void)
-{
-	char buf[16] = "";
-
-	if (pread(nth_fd, buf, sizeof(buf) - 1, 0) < 0)
-		tap_bail("fail-nth: %m");
-	arm(0);
-	return atoi(buf) == 0;
-}
-
-struct sweep {
-	const char *what;
-	/* The @n th object of its kind: a failed call is made again. */
-	int (*call)(int n);
-	/* Whether a failed call left nothing behind; optional. */
-	bool (*untouched)(int n);
-	/* Whether it has what it should after it succeeded; optional. */
-	bool (*good)(int n, int ret);
-};
-
-/* shmem says ENOSPC where it can't have an inode. */
-static bool is_clean(int err)
-{
-	return err == -ENOMEM || err == -ENOSPC;
-}
-
-static void sweep(const struct sweep *sweep)
-{
-	int n, failed = 0, bad = 0;
-	bool hit = true;
-
-	for (n = 1; hit && n < FILES; n++) {
-		int ret;
-
-		arm(n);
-		ret = sweep->call(n);
-		hit = disarm();
-		if (ret < 0) {
-			failed++;
-			if (!is_clean(ret) || !hit) {
-				tap_note("%s, allocation %d: %s", sweep->what, n,
-					 strerrorname_np(-ret));
-				bad++;
-			}
-			if (sweep->untouched && !sweep->untouched(n)) {
-				tap_note("%s, allocation %d: left something", sweep->what, n);
-				bad++;
-			}
-			ret = sweep->call(n);
-		}
-		if (ret < 0 || (sweep->good && !sweep->good(n, ret))) {
-			tap_note("%s, allocation %d: then %d", sweep->what, n, ret);
-			bad++;
-		}
-	}
-	check(!hit, "%s: %d allocations swept, %d calls failed", sweep->what, n - 2, failed);
-	check_eq(bad, 0, "%s: failures that are not clean", sweep->what);
-}
 
 static int luo, session, memfds[FILES];
 static long kho;
@@ -163,9 +76,9 @@ static void sweep_kexec(void)
 		int ret;
 
 		must(vm_kexec_load(), "load the next kernel");
-		arm(n);
+		sweep_arm(n);
 		ret = vm_kexec();
-		hit = disarm();
+		hit = sweep_disarm();
 		failed += ret == -ENOMEM;
 		if (ret != -EIO && (ret != -ENOMEM || !hit)) {
 			tap_note("kexec, allocation %d: %d", n, ret);
@@ -187,7 +100,7 @@ static void before(void)
 	};
 	char name[32];
 
-	setup();
+	sweep_start();
 	luo = must(luo_open(), "/dev/liveupdate");
 	session = must(luo_create(luo, "files"), "create");
 	for (int n = 0; n < FILES; n++) {
@@ -196,8 +109,8 @@ static void before(void)
 			mem_fill(memfds[n], i * KIB(8), KIB(4), n);
 	}
 	kho = must(kho_preserved(), "count what KHO preserves");
-	sweep(&create);
-	sweep(&preserve);
+	sweep_call(&create);
+	sweep_call(&preserve);
 	for (int n = 1; n < FILES; n++) {
 		/* Most were preserved by the sweep. */
 		luo_preserve(session, memfds[n], n);
@@ -256,16 +169,16 @@ static void after(void)
 	};
 	int fd, bad = 0;
 
-	setup();
+	sweep_start();
 	luo = must(luo_open(), "/dev/liveupdate");
 	session = must(luo_retrieve(luo, "files"), "retrieve");
 	/* The finish sweep may go further than the one before it. */
-	sweep(&calls[0]);
+	sweep_call(&calls[0]);
 	for (int n = 1; n < FILES; n++)
 		if (sessions[n] <= 0)
 			retrieve_call(n);
-	sweep(&calls[1]);
-	sweep(&calls[2]);
+	sweep_call(&calls[1]);
+	sweep_call(&calls[2]);
 	fd = luo_retrieve_fd(session, LATE_TOKEN);
 	for (int i = 0; i < LATE; i++)
 		bad += !mem_is(fd, i * KIB(8), KIB(4), 1);
