@@ -55,6 +55,29 @@ int luo_handler__attach(struct luo_handler *handler)
 	return 0;
 }
 
+/* A link that was detached behind its pin does nothing any more. */
+static bool is_stale(const char *pin)
+{
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+	int fd = bpf_obj_get(pin), err;
+
+	if (fd < 0)
+		return false;
+	err = bpf_link_get_info_by_fd(fd, &info, &len);
+	close(fd);
+	return !err && info.type == BPF_LINK_TYPE_STRUCT_OPS && !info.struct_ops.map_id;
+}
+
+static int pin_link(int fd, const char *pin)
+{
+	int err = bpf_obj_pin(fd, pin);
+
+	if (err == -EEXIST && is_stale(pin) && !unlink(pin))
+		err = bpf_obj_pin(fd, pin);
+	return err;
+}
+
 int luo_handler__pin(struct luo_handler *handler, const char *path)
 {
 	char *pin;
@@ -68,7 +91,7 @@ int luo_handler__pin(struct luo_handler *handler, const char *path)
 	if (!path && mkdir(LUO_PIN_DIR, 0700) && errno != EEXIST)
 		err = -errno;
 	else
-		err = bpf_obj_pin(handler->link_fd, pin);
+		err = pin_link(handler->link_fd, pin);
 	if (err) {
 		warn("handler '%s': pin to %s: %s%s\n", handler->compatible, pin, strerror(-err),
 		     err == -EPERM || err == -ENOENT ? ": is a BPF file system mounted there?" : "");

@@ -254,7 +254,7 @@ LUO_API int luo_handler__attach(struct luo_handler *handler);
  * @handler: an attached one
  * @path:    in a BPF file system; NULL for LUO_PIN_DIR/COMPATIBLE
  *
- * Return: 0, or -EEXIST if the path is taken.
+ * Return: 0, or -EEXIST if the path is taken, by anything but a link that was detached.
  */
 LUO_API int luo_handler__pin(struct luo_handler *handler, const char *path);
 

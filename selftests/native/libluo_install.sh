@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# libluo-bpf as it is installed: a program of somebody else's is built against it,
+# shared and static, by what pkg-config says.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/../.."
+OUT=${OUT:-$PWD/out} ARCH=${ARCH:-x86_64}
+tools=$OUT/$ARCH/tools
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+number=0 failed=0
+ok() {
+	local name=$1
+	number=$((number + 1))
+	if "${@:2}" > "$dir/log" 2>&1; then
+		echo "ok $number - $name"
+	else
+		echo "not ok $number - $name"
+		sed 's/^/#   /' "$dir/log"
+		failed=1
+	fi
+}
+
+echo "TAP version 13"
+if [ "${ARCH/arm64/aarch64}" != "$(uname -m)" ]; then
+	echo "1..0 # SKIP programs for $ARCH do not run here"
+	exit 0
+fi
+
+cat > "$dir/program.c" << 'EOP'
+#include <errno.h>
+#include <libluo-bpf.h>
+#include <stdio.h>
+#include <string.h>
+
+static int print(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return level == LIBBPF_WARN ? vprintf(format, args) : 0;
+}
+
+int main(void)
+{
+	LIBBPF_OPTS(luo_device_opts, opts, .path = "/nowhere");
+
+	luo_set_print(print);
+	return luo_device__open(&opts) || errno != ENOENT;
+}
+EOP
+# libbpf as it was built here: the system may have none, or an older one.
+mkdir -p "$dir/pc"
+cat > "$dir/pc/libbpf.pc" << EOP
+Name: libbpf
+Description: BPF library
+Version: 1.7.0
+Libs: -L$tools/libbpf -lbpf -lelf -lz
+Cflags: -I$tools/libbpf/include
+EOP
+export PKG_CONFIG_PATH=$dir/pc:$dir/root/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=
+
+ok "make install" make -s -C tools/lib/luo-bpf OUT="$OUT" ARCH="$ARCH" install DESTDIR="$dir/root" PREFIX=/usr
+flags() { pkg-config --define-variable=prefix="$dir/root/usr" --define-variable=libdir="$dir/root/usr/lib" "$@" libluo-bpf; }
+ok "pkg-config knows it" flags --cflags --libs
+read -ra shared < <(flags --cflags --libs)
+read -ra static < <(flags --static --cflags --libs)
+ok "built against the shared library" gcc -Wall -Werror -o "$dir/shared" "$dir/program.c" "${shared[@]}"
+ok "and it runs" env LD_LIBRARY_PATH="$dir/root/usr/lib" "$dir/shared"
+LD_LIBRARY_PATH="$dir/root/usr/lib" "$dir/shared" > "$dir/said" || true
+ok "its messages come out" grep '^/nowhere: No such file or directory: is the kernel booted' "$dir/said"
+ok "built against the static library" gcc -static -Wall -Werror -o "$dir/static" "$dir/program.c" "${static[@]}"
+ok "and it runs" "$dir/static"
+echo "1..$number"
+exit $failed
