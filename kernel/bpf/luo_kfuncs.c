@@ -35,7 +35,8 @@
 				 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | \
 				 O_NOATIME | O_NOCTTY | O_CLOEXEC)
 
-DEFINE_FREE(luo_run_ctx, struct bpf_run_ctx *, bpf_reset_run_ctx(_T))
+DEFINE_LOCK_GUARD_0(luo_no_run_ctx, _T->old = bpf_set_run_ctx(NULL),
+		    bpf_reset_run_ctx(_T->old), struct bpf_run_ctx *old)
 
 static struct luo_bpf_file *luo_bpf_file_of(struct luo_bpf_ctx *ctx)
 {
@@ -204,10 +205,11 @@ __bpf_kfunc struct file *bpf_luo_eventfd(struct luo_bpf_ctx *ctx, u64 count,
 __bpf_kfunc struct file *bpf_luo_open(struct luo_bpf_ctx *ctx, const char *path,
 				      u32 path__sz, u32 flags)
 {
-	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
-	struct bpf_run_ctx *run_ctx __free(luo_run_ctx) = bpf_set_run_ctx(NULL);
-	size_t len = strnlen(path, path__sz);
 	char *name __free(kfree) = NULL;
+	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
+	size_t len = strnlen(path, path__sz);
+
+	guard(luo_no_run_ctx)();
 
 	if (len == path__sz || flags & ~LUO_BPF_OPEN_FLAGS)
 		return luo_bpf_null(bf, -EINVAL);
@@ -298,8 +300,9 @@ __bpf_kfunc_start_defs();
 __bpf_kfunc int bpf_luo_ioctl(struct file *file, struct luo_bpf_ctx *ctx,
 			      u32 cmd, void *arg__nullable, u32 arg__sz)
 {
-	struct bpf_run_ctx *run_ctx __free(luo_run_ctx) = bpf_set_run_ctx(NULL);
 	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
+
+	guard(luo_no_run_ctx)();
 
 	if (!luo_bpf_ioctl_declared(bf->ops, cmd))
 		return -EACCES;
@@ -380,10 +383,11 @@ __bpf_kfunc int bpf_luo_token_of(struct luo_bpf_ctx *ctx, struct file *file,
 __bpf_kfunc struct file *bpf_luo_file_by_token(struct luo_bpf_ctx *ctx,
 					       u64 token)
 {
-	struct bpf_run_ctx *run_ctx __free(luo_run_ctx) = bpf_set_run_ctx(NULL);
 	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
 	struct file *file;
 	int err;
+
+	guard(luo_no_run_ctx)();
 
 	err = liveupdate_get_file_incoming(bf->session, token, &file);
 	return err ? luo_bpf_null(bf, err) : file;

@@ -269,25 +269,26 @@ static int luo_bpf_attach(struct luo_bpf_ops *ops, struct bpf_link *link,
 			  struct luo_bpf_fops *fops)
 {
 	struct luo_bpf_handler *h = luo_bpf_find(ops->compatible);
+	bool again = h;
 	int err;
 
-	if (!h) {
-		h = luo_bpf_alloc(ops);
-		if (!h)
-			return -ENOMEM;
-		err = luo_bpf_attach_new(h, ops, fops);
-		if (err)
-			kfree(h);
-	} else if (h->link) {
+	if (again && h->link) {
 		pr_err("handler '%s' refused: there is one already, update its link instead\n",
 		       ops->compatible);
 		luo_handler_put(&h->fh);
 		return -EEXIST;
-	} else {
-		err = luo_bpf_attach_again(h, ops, fops);
 	}
+	if (!again)
+		h = luo_bpf_alloc(ops);
+	if (!h)
+		return -ENOMEM;
+
+	err = again ? luo_bpf_attach_again(h, ops, fops) :
+		      luo_bpf_attach_new(h, ops, fops);
 	if (!err)
 		h->link = link;
+	else if (!again)
+		kfree(h);
 	return err;
 }
 

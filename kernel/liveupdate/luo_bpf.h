@@ -60,8 +60,8 @@ struct luo_bpf_record {
 };
 
 int luo_bpf_record_create(struct luo_bpf_record *rec, u32 version);
-int luo_bpf_record_read(struct luo_bpf_record *rec, u64 pa);
-void luo_bpf_record_write(struct luo_bpf_record *rec);
+int luo_bpf_record_read(struct luo_bpf_record *rec, u64 pa, u64 tag);
+void luo_bpf_record_write(struct luo_bpf_record *rec, u64 tag);
 void luo_bpf_record_free(struct luo_bpf_record *rec);
 u64 luo_bpf_record_bytes(const struct luo_bpf_record *rec);
 int luo_bpf_record_resize(struct luo_bpf_record *rec, u64 size);
@@ -102,7 +102,7 @@ struct luo_bpf_handler {
 	struct luo_bpf_fops *fops;
 	bool named;
 	struct list_head list;
-	spinlock_t lock;
+	spinlock_t lock; /* files, ops and fops */
 	struct list_head files;
 	struct work_struct work;
 };

@@ -17,7 +17,7 @@
 
 #include "luo_bpf.h"
 
-/* Of a status flag, what every file restores in the same way */
+/* The status flags, which every file restores in the same way */
 #define LUO_BPF_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
 
 /* Says why a callback fails, unless the program has said so already. */
@@ -235,7 +235,7 @@ static int luo_bpf_freeze(struct liveupdate_file_op_args *args)
 		err = ops->freeze(&bf->ctx, args->file);
 	err = luo_bpf_exit_err(bf, err, args);
 	if (!err)
-		luo_bpf_record_write(&bf->record);
+		luo_bpf_record_write(&bf->record, liveupdate_file_tag(args));
 	return err;
 }
 
@@ -266,7 +266,8 @@ static int luo_bpf_load(struct liveupdate_file_op_args *args)
 	bf = luo_bpf_file_alloc(args);
 	if (!bf)
 		return -ENOMEM;
-	err = luo_bpf_record_read(&bf->record, args->serialized_data);
+	err = luo_bpf_record_read(&bf->record, args->serialized_data,
+				  liveupdate_file_tag(args));
 	if (err) {
 		kfree(bf);
 		return err;
@@ -300,7 +301,7 @@ static int luo_bpf_check(struct luo_bpf_file *bf, struct file *file)
 		return -EPERM;
 	}
 	if (file->f_mode & (FMODE_READ | FMODE_WRITE) & ~allowed) {
-		luo_bpf_message(bf, "retrieve made a file with more rights than the preserved one had");
+		luo_bpf_message(bf, "retrieve made a file with more rights than recorded");
 		return -EPERM;
 	}
 	return 0;
@@ -314,6 +315,8 @@ static int luo_bpf_restore_flags(struct file *file, unsigned int flags)
 
 	if (!((flags ^ file->f_flags) & LUO_BPF_FLAGS))
 		return 0;
+	if (((flags ^ file->f_flags) & O_APPEND) && IS_APPEND(file_inode(file)))
+		return -EPERM;
 	if ((set & O_NOATIME) &&
 	    !inode_owner_or_capable(file_mnt_idmap(file), file_inode(file)))
 		return -EPERM;

@@ -13,6 +13,7 @@
 #include <linux/io.h>
 #include <linux/kexec_handover.h>
 #include <linux/sched/signal.h>
+#include <linux/siphash.h>
 #include <linux/slab.h>
 
 #include "luo_bpf.h"
@@ -47,8 +48,30 @@ int luo_bpf_record_create(struct luo_bpf_record *rec, u32 version)
 	return 0;
 }
 
-/* There is room for each chunk: see luo_bpf_chunk_add(). */
-void luo_bpf_record_write(struct luo_bpf_record *rec)
+/* The blocks are there to be read: written just now, or claimed. */
+static u64 luo_bpf_sum(const struct luo_bpf_ser *ser, u64 tag)
+{
+	siphash_key_t key = { { tag, virt_to_phys((void *)ser) } };
+	const struct kho_block_header_ser *block;
+
+	key.key[0] = siphash(ser, offsetof(struct luo_bpf_ser, sum), &key);
+	key.key[0] = siphash(ser->state, ser->state_size, &key);
+	for (u64 pa = ser->blob_pa; pa; pa = block->next) {
+		block = phys_to_virt(pa);
+		key.key[0] = siphash(block + 1, block->count *
+				     sizeof(struct luo_bpf_chunk_ser), &key);
+	}
+	return key.key[0];
+}
+
+/**
+ * luo_bpf_record_write - make a record complete
+ * @rec: the record, outgoing
+ * @tag: liveupdate_file_tag() of the file
+ *
+ * There is room for each chunk: see luo_bpf_chunk_add().
+ */
+void luo_bpf_record_write(struct luo_bpf_record *rec, u64 tag)
 {
 	struct luo_bpf_chunk_ser *ser;
 	struct kho_block_set_it it;
@@ -62,6 +85,7 @@ void luo_bpf_record_write(struct luo_bpf_record *rec)
 	}
 	rec->ser->blob_pa = kho_block_set_head_pa(&rec->blocks);
 	rec->ser->nr_chunks = rec->nr_chunks;
+	rec->ser->sum = luo_bpf_sum(rec->ser, tag);
 }
 
 /* Either side of the kexec: all of it, the memory of @rec itself left out. */
@@ -95,7 +119,7 @@ static bool luo_bpf_ser_ok(const struct luo_bpf_ser *ser)
 	return ser->magic == LUO_BPF_MAGIC && ser->format == LUO_BPF_FORMAT &&
 	       ser->version && ser->state_size <= LUO_BPF_STATE_MAX &&
 	       !(ser->access & ~(LUO_BPF_READ | LUO_BPF_WRITE)) &&
-	       ser->f_pos <= S64_MAX && !ser->reserved &&
+	       ser->f_pos <= S64_MAX &&
 	       ser->blob_size <= LUO_BPF_MAX_BYTES &&
 	       ser->nr_chunks <= DIV_ROUND_UP(ser->blob_size, PAGE_SIZE);
 }
@@ -147,15 +171,22 @@ static int luo_bpf_chunk_read(void *record, void *data)
 	return 0;
 }
 
-static int luo_bpf_blob_claim(struct luo_bpf_record *rec)
+static int luo_bpf_blob_claim(struct luo_bpf_record *rec, u64 tag)
 {
 	struct luo_bpf_ser *ser = rec->ser;
 	int err;
 
 	err = luo_blocks_claim(ser->blob_pa, sizeof(struct luo_bpf_chunk_ser),
 			       ser->nr_chunks, NULL);
-	if (err || !ser->nr_chunks)
-		return err ?: ser->blob_size ? -EUCLEAN : 0;
+	if (err)
+		return err;
+
+	err = -EUCLEAN;
+	if (ser->sum != luo_bpf_sum(ser, tag) ||
+	    !ser->nr_chunks != !ser->blob_size)
+		goto unclaim;
+	if (!ser->nr_chunks)
+		return 0;
 
 	err = -ENOMEM;
 	rec->chunks = kvmalloc_objs(*rec->chunks, ser->nr_chunks);
@@ -180,10 +211,11 @@ unclaim:
  * luo_bpf_record_read - claim and check what the previous kernel handed over
  * @rec: the record, all zero
  * @pa:  where it is said to be
+ * @tag: liveupdate_file_tag() of the file that it must be
  *
  * Return: 0, -EUCLEAN if it is damaged, -ENOMEM.
  */
-int luo_bpf_record_read(struct luo_bpf_record *rec, u64 pa)
+int luo_bpf_record_read(struct luo_bpf_record *rec, u64 pa, u64 tag)
 {
 	int order = kho_claim(pa);
 	int err = -EUCLEAN;
@@ -194,7 +226,7 @@ int luo_bpf_record_read(struct luo_bpf_record *rec, u64 pa)
 	rec->incoming = true;
 	rec->ser = phys_to_virt(pa);
 	if (!order && luo_bpf_ser_ok(rec->ser))
-		err = luo_bpf_blob_claim(rec);
+		err = luo_bpf_blob_claim(rec, tag);
 	if (err)
 		kho_unclaim(pa);
 	return err;
@@ -202,14 +234,15 @@ int luo_bpf_record_read(struct luo_bpf_record *rec, u64 pa)
 
 /**
  * luo_bpf_reclaim - free a file that no handler took
- * @pa: its record
+ * @pa:  its record
+ * @tag: liveupdate_file_tag() of the file
  *
  * Return: 0, or an errno with its memory still reserved.
  */
-int luo_bpf_reclaim(u64 pa)
+int luo_bpf_reclaim(u64 pa, u64 tag)
 {
 	struct luo_bpf_record rec = {};
-	int err = luo_bpf_record_read(&rec, pa);
+	int err = luo_bpf_record_read(&rec, pa, tag);
 
 	if (!err)
 		luo_bpf_record_free(&rec);

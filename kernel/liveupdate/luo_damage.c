@@ -14,6 +14,7 @@
 #include <linux/fcntl.h>
 #include <linux/init.h>
 #include <linux/io.h>
+#include <linux/kho/abi/luo_bpf.h>
 #include <linux/kho/abi/memfd.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -37,6 +38,9 @@ enum luo_record {
 	LUO_RECORD_MEMFD,
 	/* The first block of extents after those in the header. */
 	LUO_RECORD_EXTENTS,
+	LUO_RECORD_BPF,
+	/* The first block of chunks, and the first chunk in it. */
+	LUO_RECORD_CHUNKS,
 	LUO_RECORDS,
 };
 
@@ -142,6 +146,29 @@ static const struct luo_field luo_fields[] = {
 		 MEMFD_LUO_NR_BITS),
 	LUO_BITS("extents.extent.pfn", EXTENTS, PFN, LUO_BLOCK_RUN,
 		 MEMFD_LUO_NR_BITS, LUO_PFN_BITS),
+
+	LUO_FIELD("bpf.magic", BPF, NUMBER, luo_bpf_ser, magic),
+	LUO_FIELD("bpf.format", BPF, NUMBER, luo_bpf_ser, format),
+	LUO_FIELD("bpf.version", BPF, NUMBER, luo_bpf_ser, version),
+	LUO_FIELD("bpf.state_size", BPF, NUMBER, luo_bpf_ser, state_size),
+	LUO_FIELD("bpf.f_flags", BPF, NUMBER, luo_bpf_ser, f_flags),
+	LUO_FIELD("bpf.access", BPF, NUMBER, luo_bpf_ser, access),
+	LUO_FIELD("bpf.f_pos", BPF, NUMBER, luo_bpf_ser, f_pos),
+	LUO_FIELD("bpf.blob_size", BPF, NUMBER, luo_bpf_ser, blob_size),
+	LUO_FIELD("bpf.blob_pa", BPF, ADDRESS, luo_bpf_ser, blob_pa),
+	LUO_FIELD("bpf.nr_chunks", BPF, NUMBER, luo_bpf_ser, nr_chunks),
+	LUO_FIELD("bpf.sum", BPF, NUMBER, luo_bpf_ser, sum),
+	LUO_FIELD("bpf.state", BPF, NUMBER, luo_bpf_ser, state[0]),
+	LUO_FIELD("bpf.chunks.next", CHUNKS, ADDRESS, kho_block_header_ser,
+		  next),
+	LUO_FIELD("bpf.chunks.count", CHUNKS, NUMBER, kho_block_header_ser,
+		  count),
+	LUO_BITS("bpf.chunk.pa", CHUNKS, ADDRESS,
+		 sizeof(struct kho_block_header_ser) +
+		 offsetof(struct luo_bpf_chunk_ser, pa), 0, 64),
+	LUO_BITS("bpf.chunk.order", CHUNKS, NUMBER,
+		 sizeof(struct kho_block_header_ser) +
+		 offsetof(struct luo_bpf_chunk_ser, order), 0, 64),
 };
 
 enum luo_how {
@@ -196,12 +223,22 @@ struct luo_records {
 	void *at[LUO_RECORDS];
 };
 
+static void luo_records_of_bpf(struct luo_records *records,
+			       struct luo_bpf_ser *bpf)
+{
+	records->at[LUO_RECORD_BPF] = bpf;
+	if (bpf->blob_pa)
+		records->at[LUO_RECORD_CHUNKS] = phys_to_virt(bpf->blob_pa);
+}
+
 static void luo_records_of_file(struct luo_records *records,
 				struct luo_file_ser *file)
 {
 	struct memfd_luo_header *memfd;
 
 	records->at[LUO_RECORD_FILE] = file;
+	if (strstarts(file->compatible, LUO_BPF_PREFIX))
+		luo_records_of_bpf(records, phys_to_virt(file->data));
 	if (strcmp(file->compatible, MEMFD_LUO_FH_COMPATIBLE))
 		return;
 	memfd = phys_to_virt(file->data);

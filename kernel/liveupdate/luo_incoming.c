@@ -398,7 +398,7 @@ static int luo_reclaim(struct luo_file *lf)
 	if (!strcmp(lf->compatible, MEMFD_LUO_FH_COMPATIBLE))
 		return memfd_luo_reclaim(lf->data, luo_file_tag(lf));
 	if (strstarts(lf->compatible, LUO_BPF_PREFIX))
-		return luo_bpf_reclaim(lf->data);
+		return luo_bpf_reclaim(lf->data, luo_file_tag(lf));
 	return -EUNATCH;
 }
 

@@ -50,7 +50,9 @@
  * @blob_size:  bytes
  * @blob_pa:    first block of the chunks; 0 if there is none
  * @nr_chunks:  how many there are in all blocks together
- * @reserved:   zero
+ * @sum:        hash of all of the above, of state and chunks, of where this
+ *              record is, and of session and token of the file: so that a
+ *              record is not taken for another file's
  * @state:      the handler's
  */
 struct luo_bpf_ser {
@@ -64,7 +66,7 @@ struct luo_bpf_ser {
 	u64 blob_size;
 	u64 blob_pa;
 	u64 nr_chunks;
-	u64 reserved;
+	u64 sum;
 	u8 state[LUO_BPF_STATE_MAX];
 } __packed __aligned(8);
 
@@ -78,6 +80,7 @@ struct luo_bpf_chunk_ser {
 	u64 order;
 } __packed;
 
+static_assert(offsetof(struct luo_bpf_ser, sum) == 56);
 static_assert(sizeof(struct luo_bpf_ser) == 64 + LUO_BPF_STATE_MAX);
 static_assert(sizeof(struct luo_bpf_chunk_ser) == 16);
 
