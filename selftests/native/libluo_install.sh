@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 OUT=${OUT:-$PWD/out} ARCH=${ARCH:-x86_64}
-tools=$OUT/$ARCH/tools
+prefix=/opt/luo
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
@@ -47,25 +47,16 @@ int main(void)
 	return luo_device__open(&opts) || errno != ENOENT;
 }
 EOP
-# libbpf as it was built here: the system may have none, or an older one.
-mkdir -p "$dir/pc"
-cat > "$dir/pc/libbpf.pc" << EOP
-Name: libbpf
-Description: BPF library
-Version: 1.7.0
-Libs: -L$tools/libbpf -lbpf -lelf -lz
-Cflags: -I$tools/libbpf/include
-EOP
-export PKG_CONFIG_PATH=$dir/pc:$dir/root/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=
+export PKG_CONFIG_PATH=$dir$prefix/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$dir
 
-ok "make install" make -s -C tools/lib/luo-bpf OUT="$OUT" ARCH="$ARCH" install DESTDIR="$dir/root" PREFIX=/usr
-flags() { pkg-config --define-variable=prefix="$dir/root/usr" --define-variable=libdir="$dir/root/usr/lib" "$@" libluo-bpf; }
+ok "make install" make -s -C tools OUT="$OUT" ARCH="$ARCH" install DESTDIR="$dir" PREFIX=$prefix
+flags() { pkg-config "$@" libluo-bpf; }
 ok "pkg-config knows it" flags --cflags --libs
 read -ra shared < <(flags --cflags --libs)
 read -ra static < <(flags --static --cflags --libs)
 ok "built against the shared library" gcc -Wall -Werror -o "$dir/shared" "$dir/program.c" "${shared[@]}"
-ok "and it runs" env LD_LIBRARY_PATH="$dir/root/usr/lib" "$dir/shared"
-LD_LIBRARY_PATH="$dir/root/usr/lib" "$dir/shared" > "$dir/said" || true
+ok "and it runs" env LD_LIBRARY_PATH="$dir$prefix/lib" "$dir/shared"
+LD_LIBRARY_PATH="$dir$prefix/lib" "$dir/shared" > "$dir/said" || true
 ok "its messages come out" grep '^/nowhere: No such file or directory: is the kernel booted' "$dir/said"
 ok "built against the static library" gcc -static -Wall -Werror -o "$dir/static" "$dir/program.c" "${static[@]}"
 ok "and it runs" "$dir/static"
