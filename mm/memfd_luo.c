@@ -139,7 +139,11 @@ static struct folio *memfd_luo_pin(struct file *file, pgoff_t index)
 		err = memfd_luo_move(file, index, index + 1);
 		if (err && err != -ENOMEM)
 			return ERR_PTR(err);
-		cond_resched();
+		if (fatal_signal_pending(current))
+			return ERR_PTR(-EINTR);
+		/* -ENOMEM also if somebody refers to it, as khugepaged may. */
+		if (err)
+			schedule_timeout_killable(msecs_to_jiffies(1 << i));
 	}
 	return ERR_PTR(err ?: -EBUSY);
 }
