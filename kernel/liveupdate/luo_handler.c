@@ -65,8 +65,22 @@ struct rhashtable *luo_handler_table(void)
 	return &luo_handlers;
 }
 
+/* For a handler with a release: false if that is due, or it is not registered yet. */
+bool luo_handler_tryget(struct liveupdate_file_handler *fh)
+{
+	if (!try_module_get(fh->ops->owner))
+		return false;
+	if (atomic_inc_not_zero(&ACCESS_PRIVATE(fh, users)))
+		return true;
+	module_put(fh->ops->owner);
+	return false;
+}
+
 static bool luo_handler_get(struct liveupdate_file_handler *fh)
 {
+	/* Its fops are found before it is registered. */
+	if (fh->ops->release)
+		return luo_handler_tryget(fh);
 	if (!try_module_get(fh->ops->owner))
 		return false;
 	atomic_inc(&ACCESS_PRIVATE(fh, users));
@@ -94,17 +108,6 @@ void luo_handler_put(struct liveupdate_file_handler *fh)
 	/* Behind this the handler may be gone, but not its module. */
 	luo_handler_drop(fh);
 	module_put(owner);
-}
-
-/* For a handler with a release: false if that is due. */
-bool luo_handler_tryget(struct liveupdate_file_handler *fh)
-{
-	if (!try_module_get(fh->ops->owner))
-		return false;
-	if (atomic_inc_not_zero(&ACCESS_PRIVATE(fh, users)))
-		return true;
-	module_put(fh->ops->owner);
-	return false;
 }
 
 int luo_handler_users(struct liveupdate_file_handler *fh)
