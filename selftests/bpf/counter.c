@@ -1,0 +1,1 @@
+../../Documentation/bpf/luo_handlers-example.c
