@@ -42,21 +42,21 @@ struct luo_bpf_chunk {
 /**
  * struct luo_bpf_record - a record, and what it leads to
  * @ser:       what crosses the kexec
- * @incoming:  the previous kernel wrote it; all of it is claimed
  * @chunks:    the parts of the blob
  * @nr_chunks: how many
  * @room:      for how many @chunks has room
  * @capacity:  bytes in all of them; at least the size of the blob
  * @blocks:    outgoing: room for a record of each chunk
+ * @incoming:  the previous kernel wrote it; all of it is claimed
  */
 struct luo_bpf_record {
 	struct luo_bpf_ser *ser;
-	bool incoming;
 	struct luo_bpf_chunk *chunks;
-	u64 nr_chunks;
-	u64 room;
+	u32 nr_chunks;
+	u32 room;
 	u64 capacity;
 	struct kho_block_set blocks;
+	bool incoming;
 };
 
 int luo_bpf_record_create(struct luo_bpf_record *rec, u32 version);
@@ -116,10 +116,10 @@ struct luo_bpf_handler {
  * @record:   what crosses the kexec
  * @ops:      the programs, while one of them runs
  * @callback: which one runs
- * @writable: preserve or freeze runs: state and blob may grow
  * @file:     before the kexec: the file; in retrieve: what the program made
- * @error:    why the last kfunc of this call returned NULL
  * @message:  what the program said about a failure
+ * @error:    why the last kfunc of this call returned NULL
+ * @writable: preserve or freeze runs: state and blob may grow
  */
 struct luo_bpf_file {
 	struct luo_bpf_ctx ctx;
@@ -129,10 +129,10 @@ struct luo_bpf_file {
 	struct luo_bpf_record record;
 	const struct luo_bpf_ops *ops;
 	const char *callback;
-	bool writable;
 	struct file *file;
-	int error;
 	char *message;
+	int error;
+	bool writable;
 };
 
 static inline struct luo_bpf_handler *

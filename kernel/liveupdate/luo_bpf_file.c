@@ -47,6 +47,12 @@ static const struct luo_bpf_ops *luo_bpf_ops_get(struct luo_bpf_handler *h)
 	return ops;
 }
 
+/* Most handlers have few of the callbacks, and it costs little to ask. */
+#define luo_bpf_has(h, callback) ({					\
+	guard(rcu)();							\
+	!!rcu_dereference((h)->ops)->callback;				\
+})
+
 static const struct luo_bpf_ops *luo_bpf_enter(struct luo_bpf_file *bf,
 					       const char *callback)
 {
@@ -100,6 +106,9 @@ static bool luo_bpf_can_preserve(struct liveupdate_file_handler *fh,
 	struct luo_bpf_file bf;
 	bool can = true;
 
+	if (!luo_bpf_has(h, can_preserve))
+		return true;
+
 	luo_bpf_file_init(&bf, h, file);
 	ops = luo_bpf_enter(&bf, "can_preserve");
 	bf.ctx.version = luo_bpf_version(ops);
@@ -116,6 +125,9 @@ static bool luo_bpf_get_file_id(struct liveupdate_file_handler *fh,
 	const struct luo_bpf_ops *ops;
 	struct luo_bpf_file bf;
 	bool has;
+
+	if (!luo_bpf_has(h, get_id))
+		return false;
 
 	luo_bpf_file_init(&bf, h, file);
 	ops = luo_bpf_enter(&bf, "get_id");
@@ -215,11 +227,14 @@ static int luo_bpf_preserve(struct liveupdate_file_op_args *args)
 static void luo_bpf_unpreserve(struct liveupdate_file_op_args *args)
 {
 	struct luo_bpf_file *bf = args->private_data;
-	const struct luo_bpf_ops *ops = luo_bpf_enter(bf, "unpreserve");
+	const struct luo_bpf_ops *ops;
 
-	if (ops->unpreserve)
-		ops->unpreserve(&bf->ctx, args->file);
-	luo_bpf_exit(bf);
+	if (luo_bpf_has(bf->handler, unpreserve)) {
+		ops = luo_bpf_enter(bf, "unpreserve");
+		if (ops->unpreserve)
+			ops->unpreserve(&bf->ctx, args->file);
+		luo_bpf_exit(bf);
+	}
 	luo_bpf_file_free(bf);
 }
 
@@ -252,8 +267,8 @@ static void luo_bpf_unfreeze(struct liveupdate_file_op_args *args)
 /* Behind the kexec */
 
 /*
- * Finds the record, with the first callback that there is. It stays with the
- * file, whatever the callback says.
+ * Finds the record, with the first callback that there is, which is to follow.
+ * It stays with the file, whatever the callback says.
  */
 static int luo_bpf_load(struct liveupdate_file_op_args *args)
 {
@@ -276,8 +291,6 @@ static int luo_bpf_load(struct liveupdate_file_op_args *args)
 	bf->ctx.version = bf->record.ser->version;
 	bf->ctx.f_flags = bf->record.ser->f_flags;
 	luo_bpf_file_add(bf);
-	bpf_struct_ops_put(bf->ops);
-	bf->ops = NULL;
 	args->private_data = bf;
 	return 0;
 }
@@ -420,7 +433,8 @@ static bool luo_bpf_can_finish(struct liveupdate_file_op_args *args)
 	struct luo_bpf_file *bf;
 	bool can = true;
 
-	if (luo_bpf_load(args))
+	if (!luo_bpf_has(luo_bpf_handler_of(args->handler), can_finish) ||
+	    luo_bpf_load(args))
 		return true;
 
 	bf = args->private_data;
@@ -447,10 +461,12 @@ static void luo_bpf_finish(struct liveupdate_file_op_args *args)
 
 	bf = args->private_data;
 	bf->ctx.retrieve_status = args->retrieve_status;
-	ops = luo_bpf_enter(bf, "finish");
-	if (ops->finish && luo_bpf_reads(ops, bf->ctx.version))
-		ops->finish(&bf->ctx);
-	luo_bpf_exit(bf);
+	if (bf->ops || luo_bpf_has(bf->handler, finish)) {
+		ops = luo_bpf_enter(bf, "finish");
+		if (ops->finish && luo_bpf_reads(ops, bf->ctx.version))
+			ops->finish(&bf->ctx);
+		luo_bpf_exit(bf);
+	}
 	luo_bpf_file_free(bf);
 }
 

@@ -13,12 +13,13 @@
 #include <linux/io.h>
 #include <linux/kexec_handover.h>
 #include <linux/sched/signal.h>
-#include <linux/siphash.h>
 #include <linux/slab.h>
+#include <linux/xxhash.h>
 
 #include "luo_bpf.h"
 
 static_assert(sizeof(struct luo_bpf_ser) <= PAGE_SIZE);
+static_assert(LUO_BPF_MAX_BYTES / PAGE_SIZE <= U32_MAX / 2);
 
 /* Larger ones would only be harder to get. */
 #define LUO_BPF_CHUNK_ORDER	min(9, MAX_PAGE_ORDER)
@@ -51,17 +52,18 @@ int luo_bpf_record_create(struct luo_bpf_record *rec, u32 version)
 /* The blocks are there to be read: written just now, or claimed. */
 static u64 luo_bpf_sum(const struct luo_bpf_ser *ser, u64 tag)
 {
-	siphash_key_t key = { { tag, virt_to_phys((void *)ser) } };
 	const struct kho_block_header_ser *block;
+	u64 sum = tag ^ virt_to_phys((void *)ser);
 
-	key.key[0] = siphash(ser, offsetof(struct luo_bpf_ser, sum), &key);
-	key.key[0] = siphash(ser->state, ser->state_size, &key);
+	sum = xxh64(&ser->version, offsetof(struct luo_bpf_ser, state) -
+		    offsetof(struct luo_bpf_ser, version) + ser->state_size,
+		    sum);
 	for (u64 pa = ser->blob_pa; pa; pa = block->next) {
 		block = phys_to_virt(pa);
-		key.key[0] = siphash(block + 1, block->count *
-				     sizeof(struct luo_bpf_chunk_ser), &key);
+		sum = xxh64(block + 1, block->count *
+			    sizeof(struct luo_bpf_chunk_ser), sum);
 	}
-	return key.key[0];
+	return sum;
 }
 
 /**
@@ -78,7 +80,7 @@ void luo_bpf_record_write(struct luo_bpf_record *rec, u64 tag)
 
 	kho_block_set_clear(&rec->blocks);
 	kho_block_set_it_init(&it, &rec->blocks);
-	for (u64 i = 0; i < rec->nr_chunks; i++) {
+	for (u32 i = 0; i < rec->nr_chunks; i++) {
 		ser = kho_block_set_it_reserve_entry(&it);
 		ser->pa = virt_to_phys(rec->chunks[i].mem);
 		ser->order = rec->chunks[i].order;
@@ -94,7 +96,7 @@ void luo_bpf_record_free(struct luo_bpf_record *rec)
 	void (*free)(void *mem) = rec->incoming ? kho_restore_free :
 						  kho_unpreserve_free;
 
-	for (u64 i = 0; i < rec->nr_chunks; i++)
+	for (u32 i = 0; i < rec->nr_chunks; i++)
 		free(rec->chunks[i].mem);
 	kvfree(rec->chunks);
 
@@ -254,10 +256,10 @@ int luo_bpf_reclaim(u64 pa, u64 tag)
 static struct luo_bpf_chunk *luo_bpf_chunk_at(struct luo_bpf_record *rec,
 					      u64 offset)
 {
-	u64 low = 0, high = rec->nr_chunks;
+	u32 low = 0, high = rec->nr_chunks;
 
 	while (high - low > 1) {
-		u64 middle = low + (high - low) / 2;
+		u32 middle = low + (high - low) / 2;
 
 		if (rec->chunks[middle].start <= offset)
 			low = middle;
@@ -289,10 +291,10 @@ static void *luo_bpf_chunk_alloc(u64 bytes, unsigned int *orderp)
 	return folio_address(folio);
 }
 
-static int luo_bpf_chunks_reserve(struct luo_bpf_record *rec, u64 nr)
+static int luo_bpf_chunks_reserve(struct luo_bpf_record *rec, u32 nr)
 {
 	struct luo_bpf_chunk *chunks;
-	u64 room = max(nr, 2 * rec->room);
+	u32 room = max(nr, 2 * rec->room);
 
 	if (nr <= rec->room)
 		return 0;

@@ -40,6 +40,15 @@ FAIL_PARAM(freeze);
 FAIL_PARAM(retrieve);
 FAIL_PARAM(can_finish);
 
+/* Log nothing: for who counts instructions. */
+static bool quiet;
+module_param(quiet, bool, 0444);
+
+#define luo_test_log(fmt, ...) do {					\
+	if (!quiet)							\
+		pr_info(fmt, ##__VA_ARGS__);				\
+} while (0)
+
 /* Whether a retrieve that failed may be tried again. */
 static bool retryable;
 module_param(retryable, bool, 0444);
@@ -122,7 +131,7 @@ static int luo_test_preserve(struct liveupdate_file_op_args *args)
 	u64 number = luo_test_number(args->file);
 	struct luo_test_ser *ser;
 
-	pr_info("preserve %llu\n", number);
+	luo_test_log("preserve %llu\n", number);
 	if (number && number == fail_preserve)
 		return -EIO;
 	ser = kho_alloc_preserve(sizeof(*ser));
@@ -135,7 +144,7 @@ static int luo_test_preserve(struct liveupdate_file_op_args *args)
 
 static void luo_test_unpreserve(struct liveupdate_file_op_args *args)
 {
-	pr_info("unpreserve %llu\n", luo_test_number(args->file));
+	luo_test_log("unpreserve %llu\n", luo_test_number(args->file));
 	kho_unpreserve_free(phys_to_virt(args->serialized_data));
 }
 
@@ -143,7 +152,7 @@ static int luo_test_freeze(struct liveupdate_file_op_args *args)
 {
 	struct luo_test_ser *ser = phys_to_virt(args->serialized_data);
 
-	pr_info("freeze %llu\n", ser->number);
+	luo_test_log("freeze %llu\n", ser->number);
 	if (ser->number && ser->number == fail_freeze)
 		return -EIO;
 	ser->freezes++;
@@ -154,7 +163,7 @@ static void luo_test_unfreeze(struct liveupdate_file_op_args *args)
 {
 	struct luo_test_ser *ser = phys_to_virt(args->serialized_data);
 
-	pr_info("unfreeze %llu\n", ser->number);
+	luo_test_log("unfreeze %llu\n", ser->number);
 	ser->freezes--;
 }
 
@@ -163,7 +172,7 @@ static int luo_test_retrieve(struct liveupdate_file_op_args *args)
 	struct luo_test_ser *ser = phys_to_virt(args->serialized_data);
 	struct file *file;
 
-	pr_info("retrieve %llu frozen %llu\n", ser->number, ser->freezes);
+	luo_test_log("retrieve %llu frozen %llu\n", ser->number, ser->freezes);
 	if (ser->number && ser->number == fail_retrieve)
 		return -EIO;
 	file = luo_test_make(ser->number);
@@ -177,7 +186,7 @@ static bool luo_test_can_finish(struct liveupdate_file_op_args *args)
 {
 	struct luo_test_ser *ser = phys_to_virt(args->serialized_data);
 
-	pr_info("can_finish %llu\n", ser->number);
+	luo_test_log("can_finish %llu\n", ser->number);
 	return !ser->number || ser->number != fail_can_finish;
 }
 
@@ -185,7 +194,7 @@ static void luo_test_finish(struct liveupdate_file_op_args *args)
 {
 	struct luo_test_ser *ser = phys_to_virt(args->serialized_data);
 
-	pr_info("finish %llu status %d\n", ser->number, args->retrieve_status);
+	luo_test_log("finish %llu status %d\n", ser->number, args->retrieve_status);
 	kho_restore_free(ser);
 }
 

@@ -42,6 +42,9 @@
  * struct luo_bpf_ser - one file of a BPF handler
  * @magic:      %LUO_BPF_MAGIC
  * @format:     %LUO_BPF_FORMAT
+ * @sum:        hash of all below up to the end of the state in use, of the
+ *              chunks, of where this record is, and of session and token of the
+ *              file: so that a record is not taken for another file's
  * @version:    of the handler's state
  * @state_size: bytes used of @state
  * @f_flags:    of the open file description, at freeze
@@ -50,14 +53,12 @@
  * @blob_size:  bytes
  * @blob_pa:    first block of the chunks; 0 if there is none
  * @nr_chunks:  how many there are in all blocks together
- * @sum:        hash of all of the above, of state and chunks, of where this
- *              record is, and of session and token of the file: so that a
- *              record is not taken for another file's
  * @state:      the handler's
  */
 struct luo_bpf_ser {
 	u32 magic;
 	u32 format;
+	u64 sum;
 	u32 version;
 	u32 state_size;
 	u32 f_flags;
@@ -66,7 +67,6 @@ struct luo_bpf_ser {
 	u64 blob_size;
 	u64 blob_pa;
 	u64 nr_chunks;
-	u64 sum;
 	u8 state[LUO_BPF_STATE_MAX];
 } __packed __aligned(8);
 
@@ -80,7 +80,7 @@ struct luo_bpf_chunk_ser {
 	u64 order;
 } __packed;
 
-static_assert(offsetof(struct luo_bpf_ser, sum) == 56);
+static_assert(offsetof(struct luo_bpf_ser, state) == 64);
 static_assert(sizeof(struct luo_bpf_ser) == 64 + LUO_BPF_STATE_MAX);
 static_assert(sizeof(struct luo_bpf_chunk_ser) == 16);
 
