@@ -32,7 +32,7 @@ there_is() { compgen -G "$1" > /dev/null || compgen -G "${OUT:-out}/src/luo/$1" 
 paths_missing() {
 	local path
 	grep -hoP '(?<![\w/.-])(bench|bpf|configs|include|kernel|mm|patches|scripts|selftests|tools|Documentation)/[\w./*-]*' \
-		"${pages[@]}" MAINTAINERS | sed 's/\.$//' | sort -u | while read -r path; do
+		"${pages[@]}" MAINTAINERS | sed 's/\.$//; s/\bNAME\b/*/' | sort -u | while read -r path; do
 		there_is "$path" || echo "$path"
 	done
 }
