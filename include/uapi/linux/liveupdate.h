@@ -66,7 +66,8 @@ enum {
  * On /dev/liveupdate. The session lives as long as its open file description:
  * the last close before a kexec undoes all that was preserved in it.
  *
- * Errors: EINVAL for an empty or unterminated name, EEXIST for a name in use.
+ * Errors: EINVAL for an empty or unterminated name, EEXIST for a name in use,
+ * ENOSPC if there are as many sessions as can be handed over.
  */
 struct liveupdate_ioctl_create_session {
 	__u32		size;
@@ -111,7 +112,8 @@ struct liveupdate_ioctl_retrieve_session {
  *
  * Errors: EBADF, ENOENT if no handler takes files of this type, EEXIST if the
  * token is taken, EBUSY if the file is preserved already, in this session or in
- * another, EINVAL on a retrieved session; else what the file's handler says.
+ * another, ENOSPC if the session has as many files as can be handed over, EINVAL
+ * on a retrieved session; else what the file's handler says.
  */
 struct liveupdate_session_preserve_fd {
 	__u32		size;
