@@ -37,6 +37,15 @@ vm_images() {
 	BOOT_DISK=$("$VM/images" boot "$INITRD" "$kernel" ${kernel2:+"$kernel2"})
 }
 
+# vm_for_debug: KASAN's shadow is an eighth of all memory, taken at boot, of which KHO
+# would reserve the double in one piece.
+vm_for_debug() {
+	local mib=${MEM%[GM]}
+	[ "${MEM: -1}" = M ] || mib=$((mib * 1024))
+	MEM=$((mib * 2))M
+	APPEND+=" kho_scratch=32M,64M,$((mib / 2))M"
+}
+
 # vm_command SCRIPT [WORD...]: set QEMU_CMD to boot the VM described by the
 # variables of a spec. Its init runs the shell script in the file SCRIPT; the WORDs
 # go to the kernel's command line. The caller adds where the serial line and the
@@ -48,6 +57,7 @@ vm_command() {
 		accel=(-accel "tcg,thread=single" -icount "shift=0,sleep=off")
 		SMP=1
 	fi
+	[ "${VM_LUO:-}" != debug ] || vm_for_debug
 	QEMU_CMD=("$QEMU" "${QEMU_MACHINE[@]}" "${accel[@]}" -m "$MEM" -smp "$SMP"
 		-nodefaults -no-user-config -display none -no-reboot
 		-kernel "$(kernel_image "$KERNEL")" -initrd "$INITRD"
