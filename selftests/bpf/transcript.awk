@@ -14,7 +14,7 @@ BEGIN {
 	print "	eval \"$command\" > /tmp/said 2>&1; status=$?"
 	print "	[ $# -gt 0 ] || set -- -"
 	print "	for line in \"$@\"; do"
-	print "		for i in 1 2 3 4 5 6 7 8 9 10; do"
+	print "		for i in $(seq 50); do"
 	print "			if [ \"$line\" = - ]; then [ $status = 0 ] && [ ! -s /tmp/said ]"
 	print "			else grep -qxE -e \"$line\" /tmp/said; fi && continue 2"
 	print "			usleep 200000"
