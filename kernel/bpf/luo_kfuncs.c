@@ -353,18 +353,19 @@ __bpf_kfunc void bpf_luo_put_file(struct file *file)
 
 /**
  * bpf_luo_token_of - which token another file of the session has
- * @ctx:   the file that is frozen
- * @file:  the other one
- * @token: out
+ * @ctx:       the file that is frozen
+ * @file__ign: the other one: a struct file *, as found in whatever refers to it;
+ *             need not be trusted, for it is only compared
+ * @token:     out
  *
  * Context: freeze. In preserve the other might not be there yet.
- * Return: 0, or -ENOENT if it is not in the same session.
+ * Return: 0, or -ENOENT if it is not in the same session, or of a type that has
+ * another identity than the open file description (as a memfd has).
  */
-__bpf_kfunc int bpf_luo_token_of(struct luo_bpf_ctx *ctx, struct file *file,
+__bpf_kfunc int bpf_luo_token_of(struct luo_bpf_ctx *ctx, const void *file__ign,
 				 u64 *token)
 {
-	return liveupdate_get_token_outgoing(luo_bpf_file_of(ctx)->session,
-					     file, token);
+	return luo_token_of(luo_bpf_file_of(ctx)->session, file__ign, token);
 }
 
 /**

@@ -163,6 +163,24 @@ static int luo_file_token(struct luo_session *session,
 }
 
 /**
+ * luo_token_of - which token a file at some address was preserved with
+ * @handle: struct liveupdate_file_op_args.session
+ * @file:   any value; not dereferenced
+ * @token:  out: its token
+ *
+ * Context: from a callback with args, for the same session.
+ * Return: 0, or -ENOENT if there is no such file in this session, or its
+ * handler goes by other identities.
+ */
+int luo_token_of(struct liveupdate_session *handle, const void *file,
+		 u64 *token)
+{
+	const struct luo_id_key key = { .id = (unsigned long)file };
+
+	return luo_file_token(luo_session_of(handle), &key, token);
+}
+
+/**
  * liveupdate_get_token_outgoing - which token a file was preserved with
  * @handle: struct liveupdate_file_op_args.session
  * @file:   the file
@@ -177,13 +195,13 @@ static int luo_file_token(struct luo_session *session,
 int liveupdate_get_token_outgoing(struct liveupdate_session *handle,
 				  struct file *file, u64 *token)
 {
-	struct luo_id_key key = { .id = (unsigned long)file };
 	struct luo_session *session = luo_session_of(handle);
 	struct liveupdate_file_handler *fh;
+	struct luo_id_key key;
 
 	lockdep_assert_held(&session->mutex);
 
-	if (!luo_file_token(session, &key, token))
+	if (!luo_token_of(handle, file, token))
 		return 0;
 
 	fh = luo_handler_for_file(file);

@@ -232,6 +232,8 @@ void luo_file_free(struct luo_file *lf);
 int luo_file_add(struct luo_file *lf);
 int luo_file_add_id(struct luo_file *lf);
 void luo_file_remove(struct luo_file *lf);
+int luo_token_of(struct liveupdate_session *handle, const void *file,
+		 u64 *token);
 struct luo_file *luo_file_find(struct luo_session *session, u64 token);
 u64 luo_file_tag(const struct luo_file *lf);
 void luo_file_args(struct luo_file *lf, struct liveupdate_file_op_args *args);
