@@ -97,8 +97,10 @@ static void after(void)
 	}
 	tap_note("RETRIEVE_FD: native %ld, in BPF %ld instructions a file", cost[0], cost[1]);
 	tap_note("FINISH: native %ld, in BPF %ld instructions a file", end[0], end[1]);
-	check(sum[1] * 100 <= sum[0] * LIMIT, "all of it: native %ld, in BPF %ld: %ld %%", sum[0],
-	      sum[1], sum[1] * 100 / sum[0]);
+	/* What a debug kernel adds says nothing. */
+	check(sum[1] * 100 <= sum[0] * LIMIT || !access("/proc/lockdep", F_OK),
+	      "all of it: native %ld, in BPF %ld: %ld %%", sum[0], sum[1],
+	      sum[1] * 100 / sum[0]);
 }
 
 int main(void)
