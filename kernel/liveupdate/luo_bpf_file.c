@@ -47,11 +47,14 @@ static const struct luo_bpf_ops *luo_bpf_ops_get(struct luo_bpf_handler *h)
 	return ops;
 }
 
+#define LUO_BPF_OFF(callback) offsetof(struct luo_bpf_ops, callback)
+
 /* Most handlers have few of the callbacks, and it costs little to ask. */
-#define luo_bpf_has(h, callback) ({					\
-	guard(rcu)();							\
-	!!rcu_dereference((h)->ops)->callback;				\
-})
+static bool luo_bpf_has(struct luo_bpf_handler *h, size_t callback)
+{
+	guard(rcu)();
+	return *(void **)((void *)rcu_dereference(h->ops) + callback);
+}
 
 static const struct luo_bpf_ops *luo_bpf_enter(struct luo_bpf_file *bf,
 					       const char *callback)
@@ -106,7 +109,7 @@ static bool luo_bpf_can_preserve(struct liveupdate_file_handler *fh,
 	struct luo_bpf_file bf;
 	bool can = true;
 
-	if (!luo_bpf_has(h, can_preserve))
+	if (!luo_bpf_has(h, LUO_BPF_OFF(can_preserve)))
 		return true;
 
 	luo_bpf_file_init(&bf, h, file);
@@ -126,7 +129,7 @@ static bool luo_bpf_get_file_id(struct liveupdate_file_handler *fh,
 	struct luo_bpf_file bf;
 	bool has;
 
-	if (!luo_bpf_has(h, get_id))
+	if (!luo_bpf_has(h, LUO_BPF_OFF(get_id)))
 		return false;
 
 	luo_bpf_file_init(&bf, h, file);
@@ -229,7 +232,7 @@ static void luo_bpf_unpreserve(struct liveupdate_file_op_args *args)
 	struct luo_bpf_file *bf = args->private_data;
 	const struct luo_bpf_ops *ops;
 
-	if (luo_bpf_has(bf->handler, unpreserve)) {
+	if (luo_bpf_has(bf->handler, LUO_BPF_OFF(unpreserve))) {
 		ops = luo_bpf_enter(bf, "unpreserve");
 		if (ops->unpreserve)
 			ops->unpreserve(&bf->ctx, args->file);
@@ -433,7 +436,7 @@ static bool luo_bpf_can_finish(struct liveupdate_file_op_args *args)
 	struct luo_bpf_file *bf;
 	bool can = true;
 
-	if (!luo_bpf_has(luo_bpf_handler_of(args->handler), can_finish) ||
+	if (!luo_bpf_has(luo_bpf_handler_of(args->handler), LUO_BPF_OFF(can_finish)) ||
 	    luo_bpf_load(args))
 		return true;
 
@@ -461,7 +464,7 @@ static void luo_bpf_finish(struct liveupdate_file_op_args *args)
 
 	bf = args->private_data;
 	bf->ctx.retrieve_status = args->retrieve_status;
-	if (bf->ops || luo_bpf_has(bf->handler, finish)) {
+	if (bf->ops || luo_bpf_has(bf->handler, LUO_BPF_OFF(finish))) {
 		ops = luo_bpf_enter(bf, "finish");
 		if (ops->finish && luo_bpf_reads(ops, bf->ctx.version))
 			ops->finish(&bf->ctx);
