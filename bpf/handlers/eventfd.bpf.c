@@ -2,8 +2,9 @@
 /*
  * eventfd(2).
  *
- * Survives:	the counter as it was when user space stopped for the kexec, EFD_SEMAPHORE,
- *		and, as for every file, O_NONBLOCK.
+ * Survives:	the counter as it is when the file is frozen, EFD_SEMAPHORE, and, as for
+ *		every file, O_NONBLOCK. Other CPUs run on for a moment from then to the
+ *		kexec: what they add or take is lost.
  * Does not:	who waits. A reader that was asleep, an epoll or a KVM irqfd that the
  *		eventfd was registered with: in the next kernel, they register again.
  *		The number in "eventfd-id" of /proc/PID/fdinfo is a new one.
