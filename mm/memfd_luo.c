@@ -335,10 +335,9 @@ static int memfd_luo_collect_late(struct file *file,
 }
 
 /* -EOPNOTSUPP: nothing that the next kernel would accept. */
-static int memfd_luo_fill_header(struct liveupdate_file_op_args *args,
+static int memfd_luo_fill_header(struct file *file,
 				 struct memfd_luo_outgoing *out)
 {
-	struct file *file = args->file;
 	struct memfd_luo_header *header = out->header;
 	const struct memfd_luo_list *base = &out->chain[MEMFD_LUO_CHAIN_PRESERVED];
 	const struct memfd_luo_list *late = &out->chain[MEMFD_LUO_CHAIN_LATE];
@@ -356,7 +355,6 @@ static int memfd_luo_fill_header(struct liveupdate_file_op_args *args,
 	header->nr_pages = base->nr_pages + late->nr_pages;
 	strscpy(header->name,
 		file->f_path.dentry->d_name.name + MEMFD_LUO_PREFIX_LEN);
-	memfd_luo_seal(header, liveupdate_file_tag(args));
 
 	return memfd_luo_header_bad(header, PAGE_SHIFT, MAX_LFS_FILESIZE) ?
 		-EOPNOTSUPP : 0;
@@ -474,7 +472,7 @@ static int memfd_luo_preserve(struct liveupdate_file_op_args *args)
 				&out->chain[MEMFD_LUO_CHAIN_PRESERVED]);
 	memalloc_pin_restore(flags);
 	if (!err)
-		err = memfd_luo_fill_header(args, out);
+		err = memfd_luo_fill_header(file, out);
 	if (err)
 		goto undo;
 
@@ -505,7 +503,6 @@ static void memfd_luo_unfreeze(struct liveupdate_file_op_args *args)
 	struct memfd_luo_outgoing *out = args->private_data;
 
 	memfd_luo_list_drop(&out->chain[MEMFD_LUO_CHAIN_LATE], memfd_luo_unpin);
-	memfd_luo_fill_header(args, out);
 	shmem_hold(file_inode(args->file), false);
 }
 
@@ -521,10 +518,14 @@ static int memfd_luo_freeze(struct liveupdate_file_op_args *args)
 	err = memfd_luo_collect_late(args->file, out);
 	memalloc_pin_restore(flags);
 	if (!err)
-		err = memfd_luo_fill_header(args, out);
-	if (err)
+		err = memfd_luo_fill_header(args->file, out);
+	if (err) {
 		memfd_luo_unfreeze(args);
-	return err;
+		return err;
+	}
+
+	memfd_luo_seal(out->header, liveupdate_file_tag(args));
+	return 0;
 }
 
 static u64 memfd_luo_preserved_bytes(struct liveupdate_file_op_args *args)
