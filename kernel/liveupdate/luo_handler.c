@@ -185,6 +185,10 @@ struct liveupdate_file_handler *luo_handler_for_file(struct file *file)
 {
 	struct liveupdate_file_handler *fh;
 
+	/* A session inside of one would never be closed. */
+	if (luo_is_own(file))
+		return NULL;
+
 	guard(rwsem_read)(&luo_handlers_lock);
 
 	fh = luo_handler_by_fop(file);

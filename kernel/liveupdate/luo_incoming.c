@@ -402,20 +402,35 @@ static int luo_reclaim(struct luo_file *lf)
 	return -EUNATCH;
 }
 
-static void luo_finish_file(struct luo_file *lf)
+static int luo_finish_unbound(struct luo_file *lf)
+{
+	int err = luo_reclaim(lf);
+
+	if (err == -ENOMEM)
+		return err;
+	if (err)
+		pr_warn("session '%s' finished without a handler for '%s': file %#llx is lost, its memory stays reserved until the next kexec\n",
+			lf->by_token.session->name, lf->compatible,
+			lf->by_token.token);
+	return 0;
+}
+
+static int luo_finish_file(struct luo_file *lf)
 {
 	struct liveupdate_file_op_args args;
+	int err;
 
 	if (lf->fh) {
 		luo_file_args(lf, &args);
 		lf->fh->ops->finish(&args);
-	} else if (luo_reclaim(lf)) {
-		pr_warn("session '%s' finished without a handler for '%s': file %#llx is lost, its memory stays reserved until the next kexec\n",
-			lf->by_token.session->name, lf->compatible,
-			lf->by_token.token);
+	} else {
+		err = luo_finish_unbound(lf);
+		if (err)
+			return err;
 	}
 	luo_file_remove(lf);
 	luo_file_free(lf);
+	return 0;
 }
 
 /**
@@ -426,11 +441,13 @@ static void luo_finish_file(struct luo_file *lf)
  *
  * Context: between luo_enter() and luo_exit(), may sleep.
  * Return: 0, or -EBUSY if a file can't be finished yet, -EINVAL if the session
- * is outgoing.
+ * is outgoing, -ENOMEM if there was not enough to look into the record of a file
+ * without a handler: that one and those behind it are still there, call again.
  */
 int luo_finish(struct luo_session *session)
 {
 	struct luo_file *lf, *next;
+	int err;
 
 	if (session->direction != LUO_INCOMING)
 		return -EINVAL;
@@ -445,8 +462,11 @@ int luo_finish(struct luo_session *session)
 			return -EBUSY;
 	}
 
-	list_for_each_entry_safe(lf, next, &session->files, list)
-		luo_finish_file(lf);
+	list_for_each_entry_safe(lf, next, &session->files, list) {
+		err = luo_finish_file(lf);
+		if (err)
+			return err;
+	}
 
 	luo_session_remove(session);
 	WRITE_ONCE(session->finished, true);

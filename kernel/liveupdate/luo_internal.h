@@ -159,6 +159,7 @@ const struct luo_ser *luo_incoming_root(void);
 
 /* luo_device.c */
 int luo_device_init(void);
+bool luo_is_device(const struct file *file);
 
 /* luo_ioctl.c */
 
@@ -223,6 +224,13 @@ void luo_session_remove(struct luo_session *session);
 struct luo_session *luo_session_find(const char *name);
 struct file *luo_session_create(const char *name);
 struct file *luo_session_retrieve(const char *name);
+bool luo_is_session(const struct file *file);
+
+/* Files of the core, which no handler may have. */
+static inline bool luo_is_own(const struct file *file)
+{
+	return luo_is_session(file) || luo_is_device(file);
+}
 
 /* luo_file.c */
 int luo_file_init(void);

@@ -7,11 +7,15 @@
  */
 #define pr_fmt(fmt) "luo: " fmt
 
+#include <linux/ratelimit.h>
 #include <linux/slab.h>
 
 #include "luo_internal.h"
 
 static_assert(LIVEUPDATE_REPORT_HANDLER_LENGTH >= LIVEUPDATE_HNDL_COMPAT_LENGTH);
+
+/* Enough for a session that falls apart, not for one that tries all the time. */
+static DEFINE_RATELIMIT_STATE(luo_report_limit, 5 * HZ, 100);
 
 /**
  * luo_report - a handler's callback failed
@@ -30,9 +34,11 @@ void luo_report(struct luo_file *lf, struct liveupdate_file_op_args *args,
 
 	lockdep_assert_held(&session->mutex);
 
-	pr_warn("'%s' failed in %s of file %#llx of session '%s': %pe%s%s\n",
-		lf->fh->compatible, callback, lf->by_token.token,
-		session->name, ERR_PTR(err), *message ? ": " : "", message);
+	if (__ratelimit(&luo_report_limit))
+		pr_warn("'%s' failed in %s of file %#llx of session '%s': %pe%s%s\n",
+			lf->fh->compatible, callback, lf->by_token.token,
+			session->name, ERR_PTR(err), *message ? ": " : "",
+			message);
 
 	if (!session->report)
 		session->report = kzalloc_obj(*session->report);

@@ -11,6 +11,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/module.h>
+#include <linux/security.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
@@ -149,8 +150,19 @@ static int luo_ioctl_preserve_fd(void *session, union luo_ioctl_arg *arg,
 static int luo_ioctl_retrieve_fd(void *session, union luo_ioctl_arg *arg,
 				 struct file **new_file)
 {
-	*new_file = luo_retrieve(session, arg->retrieve_fd.token);
-	return PTR_ERR_OR_ZERO(*new_file);
+	struct file *file = luo_retrieve(session, arg->retrieve_fd.token);
+	int err;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+
+	/* Others may have retrieved it before, and made it as they may. */
+	err = security_file_receive(file);
+	if (err)
+		fput(file);
+	else
+		*new_file = file;
+	return err;
 }
 
 static int luo_ioctl_finish(void *session, union luo_ioctl_arg *arg,
@@ -247,6 +259,11 @@ static const struct file_operations luo_session_fops = {
 	.show_fdinfo = luo_session_show_fdinfo,
 	.llseek = noop_llseek,
 };
+
+bool luo_is_session(const struct file *file)
+{
+	return file->f_op == &luo_session_fops;
+}
 
 static struct file *luo_session_getfile(struct luo_session *session)
 {

@@ -137,7 +137,8 @@ struct liveupdate_session_preserve_fd {
  *
  * Errors: ENOENT if there is no such token, EUNATCH if no handler for this type
  * of file is registered (yet), EUCLEAN if the file's record is damaged, EINVAL
- * on a session that was not retrieved; else what the file's handler says.
+ * on a session that was not retrieved, EACCES or EPERM if a security module does
+ * not let the caller have the file; else what the file's handler says.
  */
 struct liveupdate_session_retrieve_fd {
 	__u32		size;
@@ -160,7 +161,8 @@ struct liveupdate_session_retrieve_fd {
  *
  * Errors: EBUSY if a handler says that a file can't be finished yet (nothing
  * was changed, try again), EINVAL on a session that was not retrieved or if
- * @reserved is not zero.
+ * @reserved is not zero. After ENOMEM some files may be finished: the next call
+ * goes on with the others.
  */
 struct liveupdate_session_finish {
 	__u32		size;
