@@ -11,10 +11,10 @@ int luo_handlers(struct bpf_iter__luo_handler *ctx)
 	struct luo_bpf_handler_view *handler = ctx->handler;
 
 	if (!ctx->meta->seq_num)
-		BPF_SEQ_PRINTF(seq, "HANDLER FILES MAP VERSION MIN-VERSION\n");
+		BPF_SEQ_PRINTF(seq, "HANDLER STATE FILES MAP VERSION MIN-VERSION\n");
 	if (handler)
-		BPF_SEQ_PRINTF(seq, "%s %llu %u %u %u\n", handler->compatible, handler->users,
-			       handler->map_id, handler->version, handler->min_version);
+		BPF_SEQ_PRINTF(seq, "%s %s %llu %u %u %u\n", handler->compatible,
+			       handler->state, handler->users, handler->map_id, handler->version, handler->min_version);
 	return 0;
 }
 

@@ -93,6 +93,7 @@ struct luo_bpf_ops {
 /**
  * struct luo_bpf_handler_view - what the iterator luo_handler shows
  * @compatible:  as it crosses the kexec
+ * @state:       attached or detached: there only for the files that have it
  * @users:       files that have it
  * @map_id:      of the struct_ops map; 0 for a handler in the kernel itself
  * @version:     of the state that it writes; 0 likewise
@@ -100,6 +101,7 @@ struct luo_bpf_ops {
  */
 struct luo_bpf_handler_view {
 	char compatible[LIVEUPDATE_HNDL_COMPAT_LENGTH];
+	char state[16];
 	u64 users;
 	u32 map_id;
 	u32 version;

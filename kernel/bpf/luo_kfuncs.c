@@ -3,57 +3,16 @@
  * What file handlers of the Live Update Orchestrator in BPF can call.
  *
  * Each kfunc is there in the callbacks of struct luo_bpf_ops where it is safe
- * and makes sense, and for no other program. Those that lead into the rest of
- * the kernel do so as the task that they run in, with the run context of the
- * program hidden.
+ * and makes sense, and for no other program.
  */
 #include <linux/bpf.h>
 #include <linux/bpf_verifier.h>
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
-#include <linux/cleanup.h>
 #include <linux/ctype.h>
-#include <linux/eventfd.h>
-#include <linux/fcntl.h>
-#include <linux/file.h>
-#include <linux/filter.h>
-#include <linux/fs.h>
-#include <linux/limits.h>
-#include <linux/mman.h>
-#include <linux/mm.h>
-#include <linux/security.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 
-#include "../liveupdate/luo_bpf.h"
-
-#define LUO_BPF_IOCTL_MAX	SZ_64K
-
-/* Of what open(2) takes: nothing that makes or changes something. */
-#define LUO_BPF_OPEN_FLAGS	(O_ACCMODE | O_APPEND | O_NONBLOCK |	\
-				 O_DSYNC | __O_SYNC | O_DIRECT |	\
-				 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | \
-				 O_NOATIME | O_NOCTTY | O_CLOEXEC)
-
-DEFINE_LOCK_GUARD_0(luo_no_run_ctx, _T->old = bpf_set_run_ctx(NULL),
-		    bpf_reset_run_ctx(_T->old), struct bpf_run_ctx *old)
-
-static struct luo_bpf_file *luo_bpf_file_of(struct luo_bpf_ctx *ctx)
-{
-	return container_of(ctx, struct luo_bpf_file, ctx);
-}
-
-static void *luo_bpf_null(struct luo_bpf_file *bf, int err)
-{
-	bf->error = err;
-	return NULL;
-}
-
-static struct file *luo_bpf_file_or_null(struct luo_bpf_file *bf,
-					 struct file *file)
-{
-	return IS_ERR(file) ? luo_bpf_null(bf, PTR_ERR(file)) : file;
-}
+#include "luo_kfuncs.h"
 
 static int luo_bpf_charge(struct luo_bpf_file *bf, u64 state, u64 blob)
 {
@@ -117,8 +76,13 @@ __bpf_kfunc int bpf_luo_blob_resize(struct luo_bpf_ctx *ctx, u64 size)
 	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
 	int err;
 
-	err = luo_bpf_charge(bf, bf->record.ser->state_size, size);
-	return err ?: luo_bpf_record_resize(&bf->record, size);
+	/* What a file has is its own: an upgrade may have lowered the quota. */
+	if (size > bf->record.ser->blob_size) {
+		err = luo_bpf_charge(bf, bf->record.ser->state_size, size);
+		if (err)
+			return err;
+	}
+	return luo_bpf_record_resize(&bf->record, size);
 }
 
 /**
@@ -165,190 +129,6 @@ __bpf_kfunc int bpf_luo_blob_read(struct luo_bpf_ctx *ctx, u64 offset,
 __bpf_kfunc u64 bpf_luo_blob_size(struct luo_bpf_ctx *ctx)
 {
 	return luo_bpf_file_of(ctx)->record.ser->blob_size;
-}
-
-/**
- * bpf_luo_eventfd - make an eventfd
- * @ctx:   the file that is retrieved
- * @count: its counter
- * @flags: as for eventfd2(2)
- *
- * Context: retrieve.
- * Return: the file, the program's to pass on or put; or NULL, and
- * bpf_luo_error() is -EINVAL for an unknown flag, -ENOMEM, -EOPNOTSUPP if the
- * kernel has no eventfds.
- */
-__bpf_kfunc struct file *bpf_luo_eventfd(struct luo_bpf_ctx *ctx, u64 count,
-					 u32 flags)
-{
-	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
-
-	if (!IS_ENABLED(CONFIG_EVENTFD))
-		return luo_bpf_null(bf, -EOPNOTSUPP);
-	return luo_bpf_file_or_null(bf, eventfd_getfile(count, flags));
-}
-
-/**
- * bpf_luo_open - open a file by its path
- * @ctx:      the file that is retrieved
- * @path:     absolute, terminated
- * @path__sz: size of the buffer that it is in
- * @flags:    as for open(2), of those that make and change nothing
- *
- * With the credentials and the root of the task that retrieves the file.
- *
- * Context: retrieve.
- * Return: the file, the program's to pass on or put; or NULL, and
- * bpf_luo_error() is -EINVAL for a path that is not absolute or not terminated
- * or for other flags, -ENAMETOOLONG, or what open(2) would say.
- */
-__bpf_kfunc struct file *bpf_luo_open(struct luo_bpf_ctx *ctx, const char *path,
-				      u32 path__sz, u32 flags)
-{
-	char *name __free(kfree) = NULL;
-	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
-	size_t len = strnlen(path, path__sz);
-
-	guard(luo_no_run_ctx)();
-
-	if (len == path__sz || flags & ~LUO_BPF_OPEN_FLAGS)
-		return luo_bpf_null(bf, -EINVAL);
-	if (len >= PATH_MAX)
-		return luo_bpf_null(bf, -ENAMETOOLONG);
-
-	/* What is checked is what is used: the buffer may be a map's. */
-	name = kmemdup_nul(path, len, GFP_KERNEL);
-	if (!name)
-		return luo_bpf_null(bf, -ENOMEM);
-	if (*name != '/')
-		return luo_bpf_null(bf, -EINVAL);
-
-	flags = (flags & ~O_CLOEXEC) | O_NOCTTY;
-	if (force_o_largefile())
-		flags |= O_LARGEFILE;
-	return luo_bpf_file_or_null(bf, filp_open(name, flags, 0));
-}
-
-__bpf_kfunc_end_defs();
-
-static bool luo_bpf_ioctl_declared(const struct luo_bpf_ops *ops, u32 cmd)
-{
-	for (int i = 0; i < LUO_BPF_MAX_IOCTLS && ops->ioctls[i]; i++) {
-		if (ops->ioctls[i] == cmd)
-			return true;
-	}
-	return false;
-}
-
-static long luo_bpf_do_ioctl(struct file *file, u32 cmd, unsigned long arg)
-{
-	long ret;
-
-	ret = security_file_ioctl(file, cmd, arg);
-	if (ret)
-		return ret;
-	if (!file->f_op->unlocked_ioctl)
-		return -ENOTTY;
-	ret = file->f_op->unlocked_ioctl(file, cmd, arg);
-	return ret == -ENOIOCTLCMD ? -ENOTTY : ret;
-}
-
-/*
- * An ioctl takes a user pointer: it gets one to a mapping made for it in the
- * task, whose other threads might change what is in there. They can't gain
- * anything by that: the ioctl is done in their name.
- */
-static long luo_bpf_user_ioctl(struct file *file, u32 cmd, void *arg, u32 size)
-{
-	void __user *uarg;
-	unsigned long addr;
-	long ret;
-
-	addr = vm_mmap(NULL, 0, max(size, _IOC_SIZE(cmd)), PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
-	if (IS_ERR_VALUE(addr))
-		return addr;
-
-	uarg = (void __user *)addr;
-	ret = -EFAULT;
-	if (!copy_to_user(uarg, arg, size))
-		ret = luo_bpf_do_ioctl(file, cmd, addr);
-	if (ret >= 0 && copy_from_user(arg, uarg, size))
-		ret = -EFAULT;
-	vm_munmap(addr, max(size, _IOC_SIZE(cmd)));
-	return ret;
-}
-
-__bpf_kfunc_start_defs();
-
-/**
- * bpf_luo_ioctl - do an ioctl
- * @file:          before the kexec the file that is preserved, in retrieve any
- *                 file that the program has
- * @ctx:           the file that is preserved or retrieved
- * @cmd:           one of those that the handler declares
- * @arg__nullable: its argument, with no pointers to user memory in it; copied
- *                 back if the ioctl succeeds
- * @arg__sz:       size of that, up to 64 KiB; 0 for an ioctl without an argument
- *
- * With the credentials of the task. The LSM is asked as for ioctl(2).
- *
- * Context: preserve, freeze, retrieve.
- * Return: what ioctl(2) returns, or -EACCES for an ioctl not declared or another
- * file, -E2BIG for a large argument, -ESRCH in a task that has no memory.
- */
-__bpf_kfunc int bpf_luo_ioctl(struct file *file, struct luo_bpf_ctx *ctx,
-			      u32 cmd, void *arg__nullable, u32 arg__sz)
-{
-	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
-
-	guard(luo_no_run_ctx)();
-
-	if (!luo_bpf_ioctl_declared(bf->ops, cmd))
-		return -EACCES;
-	if (bf->writable && file != bf->file)
-		return -EACCES;
-	if (!arg__nullable || !arg__sz)
-		return luo_bpf_do_ioctl(file, cmd, 0);
-	if (arg__sz > LUO_BPF_IOCTL_MAX)
-		return -E2BIG;
-	if (!current->mm || (current->flags & PF_KTHREAD))
-		return -ESRCH;
-	return luo_bpf_user_ioctl(file, cmd, arg__nullable, arg__sz);
-}
-
-/**
- * bpf_luo_set_file - this is the file
- * @file: what retrieve made: released
- * @ctx:  the file that is retrieved
- *
- * The core checks what it is when retrieve has returned 0, restores flags and
- * position, and hands it out.
- *
- * Context: retrieve.
- * Return: 0, or -EBUSY if there is one already.
- */
-__bpf_kfunc int bpf_luo_set_file(struct file *file, struct luo_bpf_ctx *ctx)
-{
-	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
-
-	if (bf->file) {
-		fput(file);
-		return -EBUSY;
-	}
-	bf->file = file;
-	return 0;
-}
-
-/**
- * bpf_luo_put_file - this file is not needed any more
- * @file: what one of the functions here returned: released
- *
- * Context: retrieve.
- */
-__bpf_kfunc void bpf_luo_put_file(struct file *file)
-{
-	fput(file);
 }
 
 /**

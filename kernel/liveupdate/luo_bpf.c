@@ -11,8 +11,6 @@
 #define pr_fmt(fmt) "luo: " fmt
 
 #include <linux/bpf.h>
-#include <linux/bpf_verifier.h>
-#include <linux/btf.h>
 #include <linux/capability.h>
 #include <linux/cleanup.h>
 #include <linux/ctype.h>
@@ -292,7 +290,7 @@ static int luo_bpf_attach(struct luo_bpf_ops *ops, struct bpf_link *link,
 	return err;
 }
 
-static int luo_bpf_reg(void *kdata, struct bpf_link *link)
+int luo_bpf_reg(void *kdata, struct bpf_link *link)
 {
 	struct luo_bpf_ops *ops = kdata;
 	struct luo_bpf_fops *fops;
@@ -322,6 +320,32 @@ static int luo_bpf_reg(void *kdata, struct bpf_link *link)
 	return err;
 }
 
+/**
+ * luo_bpf_visit_detached - look at a handler that is there only for its files
+ * @n:     which of them, from 0
+ * @visit: called with it, which does not go away meanwhile
+ * @data:  for @visit
+ *
+ * Context: may sleep.
+ * Return: whether there is one.
+ */
+bool luo_bpf_visit_detached(unsigned int n,
+			    void (*visit)(struct liveupdate_file_handler *fh,
+					  void *data), void *data)
+{
+	struct luo_bpf_handler *h;
+
+	guard(mutex)(&luo_bpf_mutex);
+
+	list_for_each_entry(h, &luo_bpf_handlers, list) {
+		if (h->link || !luo_handler_users(&h->fh) || n--)
+			continue;
+		visit(&h->fh, data);
+		return true;
+	}
+	return false;
+}
+
 static struct luo_bpf_handler *luo_bpf_by_link(const struct bpf_link *link)
 {
 	struct luo_bpf_handler *h;
@@ -335,7 +359,7 @@ static struct luo_bpf_handler *luo_bpf_by_link(const struct bpf_link *link)
 	return NULL;
 }
 
-static void luo_bpf_unreg(void *kdata, struct bpf_link *link)
+void luo_bpf_unreg(void *kdata, struct bpf_link *link)
 {
 	struct luo_bpf_handler *h;
 
@@ -351,7 +375,7 @@ static void luo_bpf_unreg(void *kdata, struct bpf_link *link)
 	liveupdate_unregister_file_handler(&h->fh);
 }
 
-static int luo_bpf_update(void *kdata, void *old_kdata, struct bpf_link *link)
+int luo_bpf_update(void *kdata, void *old_kdata, struct bpf_link *link)
 {
 	struct luo_bpf_ops *ops = kdata, *old = old_kdata;
 	struct luo_bpf_fops *fops;
@@ -406,120 +430,7 @@ static struct notifier_block luo_bpf_module_nb = {
 	.notifier_call = luo_bpf_module_event,
 };
 
-/* The type, for the verifier */
-
-static int luo_bpf_init_type(struct btf *btf)
+int __init luo_bpf_init(void)
 {
-	return 0;
+	return register_module_notifier(&luo_bpf_module_nb);
 }
-
-static int luo_bpf_check_member(const struct btf_type *t,
-				const struct btf_member *member,
-				const struct bpf_prog *prog)
-{
-	return prog->sleepable ? 0 : -EINVAL;
-}
-
-/* Data is copied as it is: attaching says what is wrong with it, and why. */
-static int luo_bpf_init_member(const struct btf_type *t,
-			       const struct btf_member *member,
-			       void *kdata, const void *udata)
-{
-	const u32 data = offsetof(struct luo_bpf_ops, compatible);
-	u32 moff = __btf_member_bit_offset(t, member) / 8;
-
-	/* All at once with the first of them, which come behind the programs. */
-	if (moff == data)
-		memcpy(kdata + data, udata + data,
-		       sizeof(struct luo_bpf_ops) - data);
-	return moff >= data;
-}
-
-static int luo_bpf_ops__can_preserve(struct luo_bpf_ctx *ctx, struct file *file)
-{
-	return 0;
-}
-
-static int luo_bpf_ops__preserve(struct luo_bpf_ctx *ctx, struct file *file)
-{
-	return 0;
-}
-
-static void luo_bpf_ops__unpreserve(struct luo_bpf_ctx *ctx, struct file *file)
-{
-}
-
-static int luo_bpf_ops__freeze(struct luo_bpf_ctx *ctx, struct file *file)
-{
-	return 0;
-}
-
-static void luo_bpf_ops__unfreeze(struct luo_bpf_ctx *ctx, struct file *file)
-{
-}
-
-static int luo_bpf_ops__retrieve(struct luo_bpf_ctx *ctx)
-{
-	return 0;
-}
-
-static int luo_bpf_ops__can_finish(struct luo_bpf_ctx *ctx)
-{
-	return 0;
-}
-
-static void luo_bpf_ops__finish(struct luo_bpf_ctx *ctx)
-{
-}
-
-static u64 luo_bpf_ops__get_id(struct luo_bpf_ctx *ctx, struct file *file)
-{
-	return 0;
-}
-
-static struct luo_bpf_ops luo_bpf_stubs = {
-	.can_preserve = luo_bpf_ops__can_preserve,
-	.preserve = luo_bpf_ops__preserve,
-	.unpreserve = luo_bpf_ops__unpreserve,
-	.freeze = luo_bpf_ops__freeze,
-	.unfreeze = luo_bpf_ops__unfreeze,
-	.retrieve = luo_bpf_ops__retrieve,
-	.can_finish = luo_bpf_ops__can_finish,
-	.finish = luo_bpf_ops__finish,
-	.get_id = luo_bpf_ops__get_id,
-};
-
-static const struct bpf_verifier_ops luo_bpf_verifier_ops = {
-	.get_func_proto = bpf_base_func_proto,
-	.is_valid_access = bpf_tracing_btf_ctx_access,
-};
-
-static struct bpf_struct_ops bpf_luo_bpf_ops = {
-	.verifier_ops = &luo_bpf_verifier_ops,
-	.init = luo_bpf_init_type,
-	.check_member = luo_bpf_check_member,
-	.init_member = luo_bpf_init_member,
-	.reg = luo_bpf_reg,
-	.unreg = luo_bpf_unreg,
-	.update = luo_bpf_update,
-	.cfi_stubs = &luo_bpf_stubs,
-	.name = "luo_bpf_ops",
-	.owner = THIS_MODULE,
-};
-
-/* Whether it is one of a handler's programs, as far as is known yet. */
-bool luo_bpf_prog(const struct bpf_prog *prog)
-{
-	return prog->type == BPF_PROG_TYPE_STRUCT_OPS &&
-	       prog->aux->st_ops == &bpf_luo_bpf_ops;
-}
-
-static int __init luo_bpf_init(void)
-{
-	int err = luo_bpf_kfuncs_init();
-
-	if (!err)
-		err = register_module_notifier(&luo_bpf_module_nb);
-	return err ?: register_bpf_struct_ops(&bpf_luo_bpf_ops, luo_bpf_ops);
-}
-late_initcall(luo_bpf_init);

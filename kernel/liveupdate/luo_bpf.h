@@ -2,12 +2,14 @@
 /*
  * Live Update Orchestrator: what the parts of BPF handlers share.
  *
+ *   luo_bpf_type.c    the type struct luo_bpf_ops, for the verifier
  *   luo_bpf.c         attaching, upgrading and detaching handlers
  *   luo_bpf_fops.c    the file_operations that a handler names
  *   luo_bpf_file.c    the handler that the core sees: calls the programs
+ *   luo_bpf_common.c  what is the same for all files: flags, position, rights
  *   luo_bpf_iter.c    iterators that list handlers, sessions and files
  *   luo_bpf_record.c  the record that crosses the kexec; built without BPF too
- *   ../bpf/luo_kfuncs.c  what programs can call
+ *   ../bpf/luo_kfuncs*.c  what programs can call
  *
  * Lock order:
  *
@@ -29,6 +31,7 @@
 
 struct bpf_link;
 struct bpf_prog;
+struct cred;
 
 #define LUO_BPF_MAX_FOPS	8
 
@@ -107,6 +110,14 @@ struct luo_bpf_handler {
 	struct work_struct work;
 };
 
+/* How many files a program may have open at a time */
+#define LUO_BPF_MAX_OPENED	8
+
+/* What a program opened by path and still has: it may do ioctls on these. */
+struct luo_bpf_opened {
+	struct file *files[LUO_BPF_MAX_OPENED];
+};
+
 /**
  * struct luo_bpf_file - a file that has a BPF handler
  * @ctx:      what programs see of it
@@ -117,6 +128,8 @@ struct luo_bpf_handler {
  * @ops:      the programs, while one of them runs
  * @callback: which one runs
  * @file:     before the kexec: the file; in retrieve: what the program made
+ * @cred:     before the kexec: of who preserved it
+ * @opened:   in retrieve: what the program has open
  * @message:  what the program said about a failure
  * @error:    why the last kfunc of this call returned NULL
  * @writable: preserve or freeze runs: state and blob may grow
@@ -130,6 +143,8 @@ struct luo_bpf_file {
 	const struct luo_bpf_ops *ops;
 	const char *callback;
 	struct file *file;
+	const struct cred *cred;
+	struct luo_bpf_opened *opened;
 	char *message;
 	int error;
 	bool writable;
@@ -173,8 +188,21 @@ extern const struct liveupdate_file_ops luo_bpf_file_ops;
 __printf(2, 3)
 void luo_bpf_message(struct luo_bpf_file *bf, const char *fmt, ...);
 
+/* luo_bpf_common.c */
+void luo_bpf_save(struct luo_bpf_file *bf);
+int luo_bpf_made(struct luo_bpf_file *bf, int err);
+
 /* luo_bpf.c */
+int luo_bpf_init(void);
+int luo_bpf_reg(void *kdata, struct bpf_link *link);
+void luo_bpf_unreg(void *kdata, struct bpf_link *link);
+int luo_bpf_update(void *kdata, void *old_kdata, struct bpf_link *link);
 void luo_bpf_release(struct liveupdate_file_handler *fh);
+bool luo_bpf_visit_detached(unsigned int n,
+			    void (*visit)(struct liveupdate_file_handler *fh,
+					  void *data), void *data);
+
+/* luo_bpf_type.c */
 bool luo_bpf_prog(const struct bpf_prog *prog);
 
 /* ../bpf/luo_kfuncs.c */

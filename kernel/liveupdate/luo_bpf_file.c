@@ -10,15 +10,13 @@
 
 #include <linux/bpf.h>
 #include <linux/cleanup.h>
+#include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/io.h>
 #include <linux/slab.h>
 
 #include "luo_bpf.h"
-
-/* The status flags, which every file restores in the same way */
-#define LUO_BPF_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
 
 /* Says why a callback fails, unless the program has said so already. */
 void luo_bpf_message(struct luo_bpf_file *bf, const char *fmt, ...)
@@ -149,12 +147,29 @@ static void luo_bpf_file_add(struct luo_bpf_file *bf)
 {
 	struct luo_bpf_handler *h = bf->handler;
 
-	guard(spinlock)(&h->lock);
+	lockdep_assert_held(&h->lock);
+
 	bf->ops = rcu_dereference_protected(h->ops, lockdep_is_held(&h->lock));
 	bpf_struct_ops_get(bf->ops);
 	if (!bf->ctx.version)
 		bf->ctx.version = luo_bpf_version(bf->ops);
 	list_add_tail(&bf->list, &h->files);
+}
+
+/*
+ * The programs may have been replaced since the handler was found, by some that
+ * do not take such files. Then it is as if that had come first.
+ */
+static int luo_bpf_file_take(struct luo_bpf_file *bf)
+{
+	struct luo_bpf_handler *h = bf->handler;
+
+	guard(spinlock)(&h->lock);
+
+	if (h->named && !luo_bpf_fops_has(h, bf->file->f_op))
+		return -ENOENT;
+	luo_bpf_file_add(bf);
+	return 0;
 }
 
 static struct luo_bpf_file *
@@ -178,20 +193,8 @@ static void luo_bpf_file_free(struct luo_bpf_file *bf)
 	scoped_guard(spinlock, &bf->handler->lock)
 		list_del(&bf->list);
 	luo_bpf_record_free(&bf->record);
+	put_cred(bf->cred);
 	kfree(bf);
-}
-
-/* What is the same for each type of file */
-static void luo_bpf_save(struct luo_bpf_file *bf)
-{
-	struct luo_bpf_ser *ser = bf->record.ser;
-	struct file *file = bf->file;
-
-	ser->f_flags = READ_ONCE(file->f_flags);
-	ser->f_pos = max_t(loff_t, READ_ONCE(file->f_pos), 0);
-	ser->access = (file->f_mode & FMODE_READ ? LUO_BPF_READ : 0) |
-		      (file->f_mode & FMODE_WRITE ? LUO_BPF_WRITE : 0);
-	bf->ctx.f_flags = ser->f_flags;
 }
 
 static int luo_bpf_preserve(struct liveupdate_file_op_args *args)
@@ -208,8 +211,16 @@ static int luo_bpf_preserve(struct liveupdate_file_op_args *args)
 		kfree(bf);
 		return err;
 	}
+	err = luo_bpf_file_take(bf);
+	if (err) {
+		args->message = kstrdup("just replaced by programs that do not take such files",
+					GFP_KERNEL);
+		luo_bpf_record_free(&bf->record);
+		kfree(bf);
+		return err;
+	}
 
-	luo_bpf_file_add(bf);
+	bf->cred = get_current_cred();
 	bf->record.ser->version = bf->ctx.version;
 	luo_bpf_save(bf);
 
@@ -293,106 +304,10 @@ static int luo_bpf_load(struct liveupdate_file_op_args *args)
 
 	bf->ctx.version = bf->record.ser->version;
 	bf->ctx.f_flags = bf->record.ser->f_flags;
-	luo_bpf_file_add(bf);
+	scoped_guard(spinlock, &bf->handler->lock)
+		luo_bpf_file_add(bf);
 	args->private_data = bf;
 	return 0;
-}
-
-/* The handler's fops, or where it named none its can_preserve, know the file. */
-static bool luo_bpf_is_ours(struct luo_bpf_file *bf, struct file *file)
-{
-	if (bf->handler->named)
-		return luo_bpf_fops_has(bf->handler, file->f_op);
-	return luo_bpf_can_preserve(&bf->handler->fh, file);
-}
-
-static int luo_bpf_check(struct luo_bpf_file *bf, struct file *file)
-{
-	u32 access = bf->record.ser->access;
-	fmode_t allowed = (access & LUO_BPF_READ ? FMODE_READ : 0) |
-			  (access & LUO_BPF_WRITE ? FMODE_WRITE : 0);
-
-	if (!luo_bpf_is_ours(bf, file)) {
-		luo_bpf_message(bf, "retrieve made a file that is not of this handler's type");
-		return -EPERM;
-	}
-	if (file->f_mode & (FMODE_READ | FMODE_WRITE) & ~allowed) {
-		luo_bpf_message(bf, "retrieve made a file with more rights than recorded");
-		return -EPERM;
-	}
-	return 0;
-}
-
-/* As fcntl(F_SETFL) by the retriever */
-static int luo_bpf_restore_flags(struct file *file, unsigned int flags)
-{
-	unsigned int set = flags & ~file->f_flags & LUO_BPF_FLAGS;
-	int err = 0;
-
-	if (!((flags ^ file->f_flags) & LUO_BPF_FLAGS))
-		return 0;
-	if (((flags ^ file->f_flags) & O_APPEND) && IS_APPEND(file_inode(file)))
-		return -EPERM;
-	if ((set & O_NOATIME) &&
-	    !inode_owner_or_capable(file_mnt_idmap(file), file_inode(file)))
-		return -EPERM;
-	if ((set & O_DIRECT) && !S_ISFIFO(file_inode(file)->i_mode) &&
-	    !(file->f_mode & FMODE_CAN_ODIRECT))
-		return -EINVAL;
-
-	flags = (file->f_flags & ~LUO_BPF_FLAGS) | (flags & LUO_BPF_FLAGS);
-	if (file->f_op->check_flags)
-		err = file->f_op->check_flags(flags);
-	if (err)
-		return err;
-
-	guard(spinlock)(&file->f_lock);
-	file->f_flags = flags;
-	file->f_iocb_flags = iocb_flags(file);
-	return 0;
-}
-
-static int luo_bpf_restore(struct luo_bpf_file *bf, struct file *file)
-{
-	struct luo_bpf_ser *ser = bf->record.ser;
-	loff_t pos;
-	int err;
-
-	err = luo_bpf_restore_flags(file, ser->f_flags);
-	if (err) {
-		luo_bpf_message(bf, "file flags %#o can't be restored",
-				ser->f_flags & LUO_BPF_FLAGS);
-		return err;
-	}
-
-	if (ser->f_pos == file->f_pos || !(file->f_mode & FMODE_LSEEK))
-		return 0;
-	pos = vfs_llseek(file, ser->f_pos, SEEK_SET);
-	if (pos < 0)
-		luo_bpf_message(bf, "file position %llu can't be restored",
-				ser->f_pos);
-	return pos < 0 ? pos : 0;
-}
-
-/* What the program passed to bpf_luo_set_file(), if all is well. */
-static int luo_bpf_made(struct luo_bpf_file *bf, int err)
-{
-	struct file *file = bf->file;
-
-	if (!err && !file) {
-		luo_bpf_message(bf, "retrieve made no file");
-		err = -EIO;
-	}
-	if (!err)
-		err = luo_bpf_check(bf, file);
-	if (!err)
-		err = luo_bpf_restore(bf, file);
-	if (err) {
-		if (file)
-			fput(file);
-		bf->file = NULL;
-	}
-	return err;
 }
 
 static bool luo_bpf_readable(struct luo_bpf_file *bf,
@@ -409,6 +324,7 @@ static bool luo_bpf_readable(struct luo_bpf_file *bf,
 
 static int luo_bpf_retrieve(struct liveupdate_file_op_args *args)
 {
+	struct luo_bpf_opened opened = {};
 	const struct luo_bpf_ops *ops;
 	struct luo_bpf_file *bf;
 	int err;
@@ -419,25 +335,37 @@ static int luo_bpf_retrieve(struct liveupdate_file_op_args *args)
 
 	bf = args->private_data;
 	bf->file = NULL;
+	bf->opened = &opened;
 	ops = luo_bpf_enter(bf, "retrieve");
 	if (luo_bpf_readable(bf, ops))
 		err = luo_bpf_made(bf, ops->retrieve(&bf->ctx));
 	else
 		err = -EPROTONOSUPPORT;
+	bf->opened = NULL;
 	args->file = bf->file;
 	bf->file = NULL;
 	return luo_bpf_exit_err(bf, err, args);
 }
 
-/* A damaged record is reported by finish; it does not keep others waiting. */
+/*
+ * The record is needed by finish, which can't fail. A damaged one is reported
+ * there; it does not keep others waiting.
+ */
 static bool luo_bpf_can_finish(struct liveupdate_file_op_args *args)
 {
 	const struct luo_bpf_ops *ops;
 	struct luo_bpf_file *bf;
 	bool can = true;
+	int err;
 
-	if (!luo_bpf_has(luo_bpf_handler_of(args->handler), LUO_BPF_OFF(can_finish)) ||
-	    luo_bpf_load(args))
+	err = luo_bpf_load(args);
+	if (err == -ENOMEM) {
+		args->message = kstrdup("no memory for its record, finish again",
+					GFP_KERNEL);
+		return false;
+	}
+	if (err || !luo_bpf_has(luo_bpf_handler_of(args->handler),
+				LUO_BPF_OFF(can_finish)))
 		return true;
 
 	bf = args->private_data;
@@ -456,7 +384,8 @@ static void luo_bpf_finish(struct liveupdate_file_op_args *args)
 	const struct luo_bpf_ops *ops;
 	struct luo_bpf_file *bf;
 
-	if (luo_bpf_load(args)) {
+	/* Loaded by can_finish, if that was possible. */
+	if (!args->private_data) {
 		pr_warn("session '%s': record of file %#llx is damaged, its memory stays reserved\n",
 			luo_session_of(args->session)->name, args->token);
 		return;

@@ -5,7 +5,7 @@
  * A handler names variables of type struct file_operations. What they stand for
  * is looked up here and not by the program, which may not see addresses. A name
  * must be unambiguous: two static variables may share one. With its module in
- * front, it may be of a module that comes later.
+ * front, it may be of a module that comes later, or that is built in.
  */
 #define pr_fmt(fmt) "luo: " fmt
 
@@ -50,6 +50,28 @@ static int luo_bpf_module_symbol(void *data, const char *name,
 	return luo_bpf_symbol_seen(data, address);
 }
 
+static int luo_bpf_initcall_seen(void *data, const char *name,
+				 unsigned long address)
+{
+	const char *module = data;
+	size_t len;
+
+	if (!str_has_prefix(name, "__initcall__kmod_"))
+		return 0;
+	name += strlen("__initcall__kmod_");
+	len = strlen(module);
+	return !strncmp(name, module, len) && strstarts(name + len, "__");
+}
+
+/*
+ * What is a module elsewhere may be built in here. Its initcalls say so; without
+ * any, a variable of the same name may be anybody's.
+ */
+static bool luo_bpf_built_in(char *module)
+{
+	return kallsyms_on_each_symbol(luo_bpf_initcall_seen, module);
+}
+
 /* Returns 0 with @f_op NULL for something of a module that is not there. */
 static int luo_bpf_resolve(const char *name,
 			   const struct file_operations **f_op)
@@ -64,8 +86,7 @@ static int luo_bpf_resolve(const char *name,
 
 	module_kallsyms_on_each_symbol(colon ? module : NULL,
 				       luo_bpf_module_symbol, &symbol);
-	/* What is a module elsewhere may be built in here. */
-	if (!colon || !symbol.address)
+	if (!colon || (!symbol.address && luo_bpf_built_in(module)))
 		kallsyms_on_each_match_symbol(luo_bpf_symbol_seen, symbol.name,
 					      &symbol);
 
@@ -232,11 +253,11 @@ void luo_bpf_fops_free(struct luo_bpf_fops *fops)
 	kfree(fops);
 }
 
-/* Whether files with this f_op are the handler's. */
+/* Whether files with this f_op are the handler's; with its lock. */
 bool luo_bpf_fops_has(struct luo_bpf_handler *h,
 		      const struct file_operations *f_op)
 {
-	guard(spinlock)(&h->lock);
+	lockdep_assert_held(&h->lock);
 
 	for (int i = 0; i < h->fops->nr; i++) {
 		if (h->fops->fop[i].f_op == f_op)

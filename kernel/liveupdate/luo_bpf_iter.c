@@ -28,6 +28,8 @@ union luo_bpf_view {
  * @show:    copies an entry, under RCU
  * @view:    the entry
  * @pending: it is to be shown, or shown again
+ * @seen:    how many entries there were
+ * @detached: how many detached handlers were asked for
  */
 struct luo_bpf_iter {
 	struct rhashtable_iter walk;
@@ -36,6 +38,8 @@ struct luo_bpf_iter {
 	void (*show)(void *entry, union luo_bpf_view *view);
 	union luo_bpf_view view;
 	bool pending;
+	u64 seen;
+	unsigned int detached;
 };
 
 static void luo_bpf_show_handler(void *entry, union luo_bpf_view *view)
@@ -45,6 +49,7 @@ static void luo_bpf_show_handler(void *entry, union luo_bpf_view *view)
 	const struct luo_bpf_ops *ops;
 
 	strscpy(v->compatible, fh->compatible);
+	strscpy(v->state, "attached");
 	v->users = luo_handler_users(fh);
 	if (fh->ops != &luo_bpf_file_ops)
 		return;
@@ -55,6 +60,16 @@ static void luo_bpf_show_handler(void *entry, union luo_bpf_view *view)
 	v->map_id = bpf_struct_ops_id(ops);
 	v->version = luo_bpf_version(ops);
 	v->min_version = ops->min_version ?: v->version;
+}
+
+static void luo_bpf_show_detached(struct liveupdate_file_handler *fh, void *view)
+{
+	struct luo_bpf_handler_view *v = view;
+
+	guard(rcu)();
+	luo_bpf_show_handler(fh, view);
+	v->users = luo_handler_users(fh);
+	strscpy(v->state, "detached");
 }
 
 static void luo_bpf_show_session(void *entry, union luo_bpf_view *view)
@@ -115,6 +130,15 @@ static bool luo_bpf_iter_step(struct luo_bpf_iter *it)
 	return entry;
 }
 
+/* What is in no index any more */
+static bool luo_bpf_iter_detached(struct luo_bpf_iter *it)
+{
+	memset(&it->view, 0, sizeof(it->view));
+	return it->show == luo_bpf_show_handler &&
+	       luo_bpf_visit_detached(it->detached++, luo_bpf_show_detached,
+				      &it->view);
+}
+
 static void *luo_bpf_iter_advance(struct luo_bpf_iter *it)
 {
 	if (!it->table)
@@ -128,6 +152,9 @@ static void *luo_bpf_iter_advance(struct luo_bpf_iter *it)
 		rhashtable_walk_enter(it->table, &it->walk);
 		it->pending = luo_bpf_iter_step(it);
 	}
+	if (!it->pending)
+		it->pending = luo_bpf_iter_detached(it);
+	it->seen += it->pending;
 	return it->pending ? &it->view : NULL;
 }
 
@@ -176,7 +203,11 @@ static int luo_bpf_iter_run(struct seq_file *seq, void *view, bool in_stop)
 	struct bpf_iter_meta meta = { .seq = seq };
 	union luo_bpf_iter_ctx ctx = { .file = { .meta = &meta, .file = view } };
 	struct bpf_prog *prog = bpf_iter_get_info(&meta, in_stop);
+	const struct luo_bpf_iter *it = seq->private;
 
+	/* Behind the only entry it would be 0 again, which is for the header. */
+	if (in_stop)
+		meta.seq_num = it->seen;
 	return prog ? bpf_iter_run_prog(prog, &ctx) : 0;
 }
 

@@ -58,7 +58,7 @@ static void before(void)
 
 	pin_all();
 	check_eq(lines("luo_handler", ".*bpf:.*"), 0, "no handler in BPF yet");
-	check_eq(lines("luo_handler", "memfd-.* 0 0 0 0"), 1, "that of memfd");
+	check_eq(lines("luo_handler", "memfd-.* attached 0 0 0 0"), 1, "that of memfd");
 	check_eq(lines("luo_session", "outgoing.*"), 0, "no session yet");
 	check_eq(lines("luo_file", "0x.*"), 0, "no file yet");
 
@@ -70,7 +70,7 @@ static void before(void)
 		must(luo_session__preserve_fd(session, fd, i), "preserve %d", i);
 		close(fd);
 	}
-	check_eq(lines("luo_handler", "bpf:eventfd-v1 600 [1-9][0-9]* 2 1"), 1,
+	check_eq(lines("luo_handler", "bpf:eventfd-v1 attached 600 [1-9][0-9]* 2 1"), 1,
 		 "the handler: its files, map and versions");
 	check_eq(lines("luo_session", "outgoing 1 600 2457600 inspected"), 1,
 		 "the session: open, its files and bytes");
@@ -95,9 +95,16 @@ static void after(void)
 	check_eq(handler_upgrade("eventfd-2"), 0, "the handler is replaced");
 	check(luo_session__retrieve_fd(session, 1) >= 0, "it can be retrieved");
 	check_eq(lines("luo_file", "0x1 bpf:eventfd-v1 retrieved 0 0 inspected"), 1, "it is retrieved");
-	check_eq(lines("luo_handler", "bpf:eventfd-v1 1 .*"), 1, "and has the handler");
+	check_eq(lines("luo_handler", "bpf:eventfd-v1 attached 1 .*"), 1, "and has the handler");
+	check_eq(handler_detach("eventfd-v1"), 0, "which is detached");
+	check_eq(lines("luo_handler", "bpf:eventfd-v1 detached 1 [1-9][0-9]* 2 1"), 1,
+		 "and still has the file");
+	check_eq(lines("luo_handler", "HANDLER.*"), 1, "one head for several entries");
+	check_eq(lines("luo_session", "STATE.*"), 1, "one for a single one");
 
 	check_eq(luo_session__finish(session), 0, "finish");
+	check_eq(lines("luo_session", "STATE.*"), 1, "and for none");
+	check_eq(lines("luo_handler", "bpf:.*"), 0, "the handler is gone, with its last file");
 	check_eq(lines("luo_session", ".*inspected"), 0, "the session is gone");
 	check_eq(lines("luo_file", ".*inspected"), 0, "and its files");
 	luo_session__close(session);

@@ -49,7 +49,7 @@ int LUO_PROG(retrieve, struct luo_bpf_ctx *luo)
 		file = bpf_luo_file_by_token(luo, (state->count >> 32) - 1);
 		if (!file)
 			return bpf_luo_error(luo);
-		bpf_luo_put_file(file);
+		bpf_luo_put_file(file, luo);
 	}
 	file = bpf_luo_eventfd(luo, state->count, 0);
 	return file ? bpf_luo_set_file(file, luo) : bpf_luo_error(luo);

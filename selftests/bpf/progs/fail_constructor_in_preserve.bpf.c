@@ -8,6 +8,6 @@ int LUO_PROG(preserve, struct luo_bpf_ctx *luo, struct file *file)
 	struct file *other = bpf_luo_eventfd(luo, 0, 0);
 
 	if (other)
-		bpf_luo_put_file(other);
+		bpf_luo_put_file(other, luo);
 	return 0;
 }

@@ -5,6 +5,6 @@
 
 int LUO_PROG(preserve, struct luo_bpf_ctx *luo, struct file *file)
 {
-	bpf_luo_put_file(file);
+	bpf_luo_put_file(file, luo);
 	return 0;
 }

@@ -6,7 +6,7 @@
 struct tap_control {
 	int undeclared;		/* preserve: errno of an ioctl that is not in .ioctls */
 	unsigned int open_flags;	/* for retrieve, if not 0 */
-	int error;
+	int frozen;		/* retrieve: what TUNGETDEVNETNS returned in freeze */
 };
 
 #endif
