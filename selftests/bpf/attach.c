@@ -3,10 +3,11 @@
  * What may be attached, what replaces what, and what is said about the rest: by the
  * library, which looks first, and by the kernel, when it is asked all the same.
  *
- *	bpf_attach [off]	off: on a kernel with liveupdate=off
+ *	bpf_attach [off|lockdown]	on a kernel with liveupdate=off, lockdown=confidentiality
  */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -196,6 +197,31 @@ static int attach_unprivileged(void *arg)
 	return handler_logged("CAP_SYS_ADMIN in the initial user namespace") ? 0 : 3;
 }
 
+/* How is a /dev/net/tun taken by a handler that names it this way? */
+static int preserve_tun(const char *fops)
+{
+	struct luo_device *device = device_open();
+	struct luo_session *session = session_create(device, "names");
+	struct luo_handler *handler = handler_open("any");
+	int fd = must(open("/dev/net/tun", O_RDWR), "/dev/net/tun"), err;
+
+	text(handler, "fops", fops);
+	must(luo_handler__attach(handler), "attach %s", fops);
+	err = luo_session__preserve_fd(session, fd, 1);
+	luo_session__close(session);
+	luo_handler__close(handler);
+	luo_device__close(device);
+	close(fd);
+	return err;
+}
+
+static void check_module_names(void)
+{
+	check_eq(preserve_tun("tun:tun_fops"), 0, "of a module that is built in here");
+	check_eq(preserve_tun("tu:tun_fops"), -ENOENT, "of one that is not there: not the kernel's");
+	check_eq(preserve_tun("luo_testfh:tun_fops"), -ENOENT, "nor if it could be loaded");
+}
+
 static int count_handlers(const struct luo_handler_info *info, void *ctx)
 {
 	int *count = ctx;
@@ -294,12 +320,13 @@ static void check_detach(void)
 	luo_device__close(device);
 }
 
-static void check_off(void)
+/* No handler at all on this kernel */
+static void check_none(int err, const char *said, const char *logged)
 {
 	vm_log_mark();
-	check_eq(handler_try("eventfd"), -EOPNOTSUPP, "refused");
-	check(handler_logged("no live update here: liveupdate=on"), "the library says why");
-	check_eq(vm_log_count("live update is off"), 1, "the kernel too");
+	check_eq(handler_try("eventfd"), err, "refused");
+	check(handler_logged(said), "the library says why");
+	check_eq(vm_log_count(logged), 1, "the kernel too");
 	tap_finish();
 }
 
@@ -310,7 +337,11 @@ int main(int argc, char **argv)
 	tap_start(true, 0);
 	handler_log_mark();
 	if (argc > 1 && !strcmp(argv[1], "off"))
-		check_off();
+		check_none(-EOPNOTSUPP, "no live update here: liveupdate=on",
+			   "handler refused: live update is off");
+	if (argc > 1 && !strcmp(argv[1], "lockdown"))
+		check_none(-EPERM, "is needed, and no lockdown",
+			   "handler refused: the kernel is locked down");
 	handler_log_libbpf();
 	check_refused();
 	handler = handler_open("probe");
@@ -319,6 +350,7 @@ int main(int argc, char **argv)
 	check_attached();
 	check_upgrade();
 	check_detach();
+	check_module_names();
 	check_eq(attached(), 0, "nothing is left attached");
 	tap_finish();
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -67,6 +68,58 @@ static bool nothing_preserved(int n)
 	return kho_preserved() == kho;
 }
 
+/* Sessions to be finished with nothing retrieved: with handlers there, and without */
+#define ENDS 40
+
+static const char *const ways[] = { "bound", "unbound" };
+static struct luo_session *ends[2][ENDS];
+
+static const char *end_name(int way, int n)
+{
+	static char name[32];
+
+	snprintf(name, sizeof(name), "%s %d", ways[way], n);
+	return name;
+}
+
+static void preserve_ends(struct luo_device *device)
+{
+	for (int i = 0; i < 2 * ENDS; i++) {
+		struct luo_session *end = session_create(device, end_name(i % 2, i / 2));
+		int fd = must(eventfd(i, 0), "eventfd");
+		int zero = must(open("/dev/zero", O_RDWR), "/dev/zero");
+
+		must(luo_session__preserve_fd(end, fd, 1), "preserve an eventfd");
+		must(luo_session__preserve_fd(end, zero, 2), "preserve a blob");
+		close(fd);
+		close(zero);
+	}
+}
+
+static void retrieve_ends(struct luo_device *device)
+{
+	for (int i = 0; i < 2 * ENDS; i++)
+		ends[i % 2][i / 2] = session_retrieve(device, end_name(i % 2, i / 2));
+}
+
+/* What a handler's file lacks memory for keeps FINISH waiting. */
+static int finish_call(int way, int n)
+{
+	int err = n < ENDS ? luo_session__finish(ends[way][n]) : -ERANGE;
+
+	return err == -EBUSY ? -ENOMEM : err;
+}
+
+static int finish_bound_call(int n)
+{
+	return finish_call(0, n);
+}
+
+static int finish_unbound_call(int n)
+{
+	return finish_call(1, n);
+}
+
 static struct zero_control *attach_zero(void)
 {
 	struct luo_handler *handler = handler_open("zero");
@@ -85,11 +138,17 @@ static void before(void)
 		"preserve a blob", preserve_blob_call, nothing_preserved, NULL,
 	};
 
+	struct luo_device *device = device_open();
+	struct zero_control *zero;
+
 	sweep_start();
-	session = session_create(device_open(), "nth");
+	session = session_create(device, "nth");
 	sweep_attach();
 	handler_attach("eventfd");
-	attach_zero()->bytes = BLOB;
+	zero = attach_zero();
+	zero->bytes = 1 << 16;
+	preserve_ends(device);
+	zero->bytes = BLOB;
 	for (int n = 0; n < SWEEP_MAX; n++) {
 		fds[n] = must(eventfd(n, EFD_NONBLOCK), "eventfd");
 		zeros[n] = must(open("/dev/zero", O_RDWR), "/dev/zero");
@@ -129,12 +188,23 @@ static void after(void)
 		"retrieve a blob", retrieve_blob_call, NULL, close_it,
 	};
 
+	static const struct sweep finish_unbound = {
+		"finish without handlers", finish_unbound_call, NULL, NULL,
+	};
+	static const struct sweep finish_bound = { "finish", finish_bound_call, NULL, NULL };
+	struct luo_device *device = device_open();
+
 	sweep_start();
-	session = session_retrieve(device_open(), "nth");
+	session = session_retrieve(device, "nth");
+	retrieve_ends(device);
+	vm_log_mark();
+	sweep_call(&finish_unbound);
 	handler_attach("eventfd");
 	attach_zero();
 	sweep_call(&retrieve);
 	sweep_call(&retrieve_blob);
+	sweep_call(&finish_bound);
+	check_eq(vm_log_count("stays reserved"), 0, "no memory was given up");
 	check_eq(luo_session__finish(session), 0, "finish");
 }
 

@@ -7,16 +7,19 @@
  */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "handler.h"
 #include "luo.h"
+#include "progs/any.h"
 #include "tap.h"
 #include "vm.h"
 
@@ -109,6 +112,82 @@ static void *look(void *arg)
 	return NULL;
 }
 
+static struct any_control *any[2];
+static int any_maps[2], nulls;
+
+/* Files of two types, of which one of the two objects takes both */
+static void *preserve_types(void *arg)
+{
+	int null = must(open("/dev/null", O_RDWR), "/dev/null");
+
+	while (!stop) {
+		int session = luo_create(luo_device__fd(device), arg);
+		int fd = eventfd(0, 0), err;
+
+		err = session < 0 ? session : luo_preserve(session, fd, 1);
+		if (err)
+			note("preserve what both take", err);
+		err = luo_preserve(session, null, 2);
+		if (err && err != -ENOENT)
+			note("preserve what one takes", err);
+		__atomic_fetch_add(&nulls, !err, __ATOMIC_RELAXED);
+		close(fd);
+		close(session);
+	}
+	close(null);
+	return NULL;
+}
+
+static void *swap_types(void *arg)
+{
+	int link = must(bpf_link_create(any_maps[0], 0, BPF_STRUCT_OPS, NULL), "attach any");
+
+	/* The first to preserve must find it. */
+	*(volatile bool *)arg = true;
+	for (int i = 1; !stop; i++) {
+		int err = bpf_link_update(link, any_maps[i & 1], NULL);
+
+		if (err)
+			note("swap types", err);
+		__atomic_fetch_add(&replaced, !err, __ATOMIC_RELAXED);
+	}
+	close(link);
+	return NULL;
+}
+
+/* A file never meets programs that were not written for its type. */
+static void race_types(int seconds)
+{
+	volatile bool ready = false;
+	pthread_t threads[3];
+
+	for (int i = 0; i < 2; i++) {
+		struct luo_handler *handler = handler_open("any");
+
+		if (i)
+			strcpy(handler_member(handler, "fops"), "eventfd_fops null_fops");
+		must(luo_handler__attach(handler), "attach any");
+		any_maps[i] = bpf_map__fd(handler_map(handler));
+		any[i] = handler_variable(handler, "any");
+		any[i]->takes_null = i;
+		must(luo_handler__detach(handler), "detach any");
+	}
+	stop = false;
+	replaced = 0;
+	pthread_create(&threads[0], NULL, swap_types, (void *)&ready);
+	while (!ready)
+		usleep(1000);
+	pthread_create(&threads[1], NULL, preserve_types, "types 1");
+	pthread_create(&threads[2], NULL, preserve_types, "types 2");
+	sleep(seconds);
+	stop = true;
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	tap_note("types swapped %d times, %d times a file of the second was taken", replaced, nulls);
+	check_eq(any[0]->wrong, 0, "files in programs that do not take them");
+	check(replaced && nulls && any[0]->preserved, "each side had its turn");
+}
+
 static void load_both(void)
 {
 	static const char *const names[] = { "eventfd", "eventfd-2" };
@@ -162,6 +241,8 @@ int main(int argc, char **argv)
 		 replaced);
 	check_eq(odd, 0, "results that may not be");
 	check(preserved && refused && replaced, "each side had its turn");
+	race_types(argc > 1 ? atoi(argv[1]) / 2 : 5);
+	check_eq(odd, 0, "results that may not be, of any call");
 	handler_attach("eventfd");
 	check_eq(handler_detach("eventfd-v1"), 0, "and all is as it was");
 	tap_finish();
