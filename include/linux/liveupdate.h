@@ -18,7 +18,9 @@
 
 struct file;
 struct liveupdate_file_handler;
+struct liveupdate_flb;
 struct liveupdate_session;
+struct luo_flb_set;
 struct module;
 
 /**
@@ -122,6 +124,63 @@ struct liveupdate_file_handler {
 	struct list_head __private list;
 	struct rhash_head node;
 	atomic_t __private users;
+	struct luo_flb_set *__private flbs;
+};
+
+/**
+ * struct liveupdate_flb_op_args - what the callbacks of an FLB work on
+ * @flb:  the FLB called
+ * @data: the one number that crosses the kexec, as serialized_data of a file:
+ *        set by preserve
+ * @obj:  the FLB's own in this kernel: set by preserve and by retrieve, given
+ *        to whoever gets the FLB, and to unpreserve and finish
+ */
+struct liveupdate_flb_op_args {
+	struct liveupdate_flb *flb;
+	u64 data;
+	void *obj;
+};
+
+/**
+ * struct liveupdate_flb_ops - what a file-lifecycle-bound object (FLB) does
+ * @preserve:   save the state: the first file that has the FLB is about to be
+ *              preserved. An error is that file's. Required
+ * @unpreserve: undo preserve: the last such file was unpreserved. Required
+ * @retrieve:   build the object again in the next kernel, when it is first asked
+ *              for. Required
+ * @finish:     the last such file was finished: drop the object. It is retrieved
+ *              first if nobody did, so there always is one. Required
+ * @owner:      module that the callbacks are in
+ * @retrieve_retryable: ours: a retrieve that failed may be called again; it finds
+ *              in @obj what it left there
+ * @release:    ours: unregistering does not wait for files that have the FLB; this
+ *              is called when nothing uses the FLB any more. Optional
+ *
+ * Context: all callbacks may sleep. Callbacks of one FLB exclude one another. They
+ * run with the mutex of a session or without, and must not get, register or
+ * unregister FLBs.
+ */
+struct liveupdate_flb_ops {
+	int (*preserve)(struct liveupdate_flb_op_args *argp);
+	void (*unpreserve)(struct liveupdate_flb_op_args *argp);
+	int (*retrieve)(struct liveupdate_flb_op_args *argp);
+	void (*finish)(struct liveupdate_flb_op_args *argp);
+	struct module *owner;
+	bool retrieve_retryable;
+	void (*release)(struct liveupdate_flb *flb);
+};
+
+/**
+ * struct liveupdate_flb - state that lives as long as files that need it
+ * @ops:        what to call
+ * @compatible: names the format of the state, and finds the FLB again in the next
+ *              kernel
+ *
+ * Owned by whoever registers it; must stay in place until it is unregistered.
+ */
+struct liveupdate_flb {
+	const struct liveupdate_flb_ops *ops;
+	const char compatible[LIVEUPDATE_FLB_COMPAT_LENGTH];
 };
 
 #ifdef CONFIG_LIVEUPDATE
@@ -131,6 +190,15 @@ int liveupdate_reboot(void);
 
 int liveupdate_register_file_handler(struct liveupdate_file_handler *fh);
 void liveupdate_unregister_file_handler(struct liveupdate_file_handler *fh);
+
+int liveupdate_register_flb(struct liveupdate_file_handler *fh,
+			    struct liveupdate_flb *flb);
+void liveupdate_unregister_flb(struct liveupdate_file_handler *fh,
+			       struct liveupdate_flb *flb);
+int liveupdate_flb_get_outgoing(struct liveupdate_flb *flb, void **objp);
+void liveupdate_flb_put_outgoing(struct liveupdate_flb *flb);
+int liveupdate_flb_get_incoming(struct liveupdate_flb *flb, void **objp);
+void liveupdate_flb_put_incoming(struct liveupdate_flb *flb);
 
 u64 liveupdate_file_tag(const struct liveupdate_file_op_args *args);
 int liveupdate_get_token_outgoing(struct liveupdate_session *session,
@@ -156,6 +224,37 @@ static inline int liveupdate_register_file_handler(struct liveupdate_file_handle
 }
 
 static inline void liveupdate_unregister_file_handler(struct liveupdate_file_handler *fh)
+{
+}
+
+static inline int liveupdate_register_flb(struct liveupdate_file_handler *fh,
+					  struct liveupdate_flb *flb)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void liveupdate_unregister_flb(struct liveupdate_file_handler *fh,
+					     struct liveupdate_flb *flb)
+{
+}
+
+static inline int liveupdate_flb_get_outgoing(struct liveupdate_flb *flb,
+					      void **objp)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void liveupdate_flb_put_outgoing(struct liveupdate_flb *flb)
+{
+}
+
+static inline int liveupdate_flb_get_incoming(struct liveupdate_flb *flb,
+					      void **objp)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void liveupdate_flb_put_incoming(struct liveupdate_flb *flb)
 {
 }
 

@@ -121,6 +121,7 @@ static int luo_hand_over(void)
 	if (err)
 		return err;
 
+	luo_out->flbs_pa = luo_flb_write();
 	luo_damage(luo_out);
 	luo_rebooting = true;
 	return 0;
@@ -226,6 +227,8 @@ static int __init luo_init(void)
 	luo_setup_incoming();
 
 	err = luo_handler_init();
+	if (!err)
+		err = luo_flb_init();
 	if (!err)
 		err = luo_file_init();
 	if (!err)

@@ -94,10 +94,12 @@ static void luo_handler_drop(struct liveupdate_file_handler *fh)
 
 	if (!atomic_dec_and_test(&ACCESS_PRIVATE(fh, users)))
 		return;
-	if (ops->release)
+	if (ops->release) {
+		luo_flb_drop_handler(fh);
 		ops->release(fh);
-	else
+	} else {
 		wake_up_var(&ACCESS_PRIVATE(fh, users));
+	}
 }
 
 /* Lets go of what luo_handler_for_file() or luo_handler_by_name() found. */
@@ -293,7 +295,8 @@ int luo_handler_register(struct liveupdate_file_handler *fh, bool listed)
  *
  * No file gets the handler from here on. Files that have it keep it, and this
  * waits until the last of them is unpreserved or finished: when it returns, no
- * callback runs and none will. A module that is its handler's owner can't be
+ * callback runs and none will. Then its FLBs are taken off it. A module that is
+ * its handler's owner can't be
  * unloaded before that in the first place, so its exit does not wait. If the
  * handler has a release, this does not wait either.
  *
@@ -318,6 +321,7 @@ void liveupdate_unregister_file_handler(struct liveupdate_file_handler *fh)
 	}
 	wait_var_event(&ACCESS_PRIVATE(fh, users),
 		       !atomic_read(&ACCESS_PRIVATE(fh, users)));
+	luo_flb_drop_handler(fh);
 	synchronize_rcu();
 }
 EXPORT_SYMBOL_GPL(liveupdate_unregister_file_handler);

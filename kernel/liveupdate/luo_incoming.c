@@ -110,6 +110,21 @@ static void luo_forget_sessions(void)
 	}
 }
 
+/* How many files there are in sessions that can be retrieved. */
+static void luo_bound_flbs(void)
+{
+	struct luo_session *session;
+	u64 files = 0, sessions = 0;
+
+	list_for_each_entry(session, &luo_sessions[LUO_INCOMING].list, list) {
+		if (session->error)
+			continue;
+		files += session->nr_files;
+		sessions++;
+	}
+	luo_flb_bound(files, sessions);
+}
+
 /**
  * luo_incoming_sessions - see to it that the sessions are known
  *
@@ -121,12 +136,17 @@ int luo_incoming_sessions(void)
 {
 	const struct luo_ser *root = luo_incoming_root();
 	bool damaged = false;
+	int err;
 	s64 nr;
 
 	guard(mutex)(&luo_incoming_lock);
 
 	if (luo_incoming_read)
 		return 0;
+
+	err = luo_flb_read();
+	if (err)
+		return err;
 
 	nr = luo_blocks_salvage(root->sessions_pa,
 				sizeof(struct luo_session_ser),
@@ -143,6 +163,7 @@ int luo_incoming_sessions(void)
 	}
 	luo_blocks_free(root->sessions_pa, nr);
 	luo_incoming_read = true;
+	luo_bound_flbs();
 	return 0;
 }
 
@@ -179,8 +200,10 @@ static void luo_mark_damaged(struct luo_file *lf)
 static int luo_add_file(struct luo_file *lf)
 {
 	struct luo_session *session = lf->by_token.session;
-	int err = luo_file_add(lf);
+	int err = luo_flb_expect(lf->compatible);
 
+	if (!err)
+		err = luo_file_add(lf);
 	if (!err)
 		return 0;
 	/* Of two files of one token there is no telling which is meant. */
@@ -428,6 +451,7 @@ static int luo_finish_file(struct luo_file *lf)
 		if (err)
 			return err;
 	}
+	luo_flb_finish_file(lf);
 	luo_file_remove(lf);
 	luo_file_free(lf);
 	return 0;
@@ -468,6 +492,7 @@ int luo_finish(struct luo_session *session)
 			return err;
 	}
 
+	luo_flb_finish_session();
 	luo_session_remove(session);
 	WRITE_ONCE(session->finished, true);
 	return 0;

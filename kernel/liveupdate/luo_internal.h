@@ -12,6 +12,8 @@
  *   luo_report.c    why a handler failed, for the log and for user space
  *   luo_record.c    checked access to what the previous kernel handed over
  *   luo_handler.c   which handlers there are
+ *   luo_flb*.c      state that files share: which handlers have it, its way to
+ *                   the next kernel, and what came from the previous one
  *
  * Lock order:
  *
@@ -21,6 +23,7 @@
  *     session->mutex        the session's state and its files
  *       luo_sessions.lock   names and lists of sessions
  *       luo_handlers_lock   the registered handlers, while one is looked for
+ *       FLBs                see luo_flb.h
  *
  * Those on one level are never held together. KHO's own locks, which are taken
  * wherever memory is preserved, come last.
@@ -108,6 +111,7 @@ struct luo_id_key {
  * @list:       in the files of the session
  * @rcu:        the indexes are shared and searched without a lock
  * @fh:         its handler, in use; NULL for an incoming file not bound yet
+ * @flbs:       outgoing: the FLBs that it was preserved with; NULL for none
  * @compatible: incoming: the handler that it needs
  * @file:       outgoing: the file; incoming: once retrieved. One reference
  * @data:       the handler's number that crosses the kexec
@@ -126,6 +130,7 @@ struct luo_file {
 	struct rcu_head rcu;
 
 	struct liveupdate_file_handler *fh;
+	struct luo_flb_set *flbs;
 	char compatible[LIVEUPDATE_HNDL_COMPAT_LENGTH];
 	struct file *file;
 	u64 data;
@@ -284,6 +289,8 @@ bool luo_string_ok(const char *string, size_t size);
 /* luo_report.c */
 void luo_report(struct luo_file *lf, struct liveupdate_file_op_args *args,
 		const char *callback, int err);
+void luo_report_flb(struct luo_file *lf, const char *flb, const char *callback,
+		    int err);
 int luo_get_report(struct luo_session *session,
 		   struct liveupdate_session_get_report *report);
 
@@ -313,6 +320,20 @@ void luo_handler_remove_fop(struct luo_handler_fop *fop);
 struct liveupdate_file_handler *luo_handler_for_file(struct file *file);
 struct liveupdate_file_handler *luo_handler_by_name(const char *compatible);
 void luo_handler_put(struct liveupdate_file_handler *fh);
+
+/* luo_flb.c, luo_flb_outgoing.c */
+int luo_flb_init(void);
+void luo_flb_drop_handler(struct liveupdate_file_handler *fh);
+int luo_flb_preserve_file(struct luo_file *lf);
+void luo_flb_unpreserve_file(struct luo_file *lf);
+u64 luo_flb_write(void);
+
+/* luo_flb_record.c, luo_flb_incoming.c */
+int luo_flb_read(void);
+int luo_flb_expect(const char *compatible);
+void luo_flb_bound(u64 files, u64 sessions);
+void luo_flb_finish_file(struct luo_file *lf);
+void luo_flb_finish_session(void);
 
 /* luo_damage.c */
 #ifdef CONFIG_LIVEUPDATE_DAMAGE

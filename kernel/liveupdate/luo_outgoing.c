@@ -45,7 +45,14 @@ static int luo_preserve_added(struct luo_file *lf)
 	if (err)
 		return err;
 
-	return luo_call_preserve(lf);
+	err = luo_flb_preserve_file(lf);
+	if (err)
+		return err;
+
+	err = luo_call_preserve(lf);
+	if (err)
+		luo_flb_unpreserve_file(lf);
+	return err;
 }
 
 static int luo_preserve_file(struct luo_file *lf)
@@ -107,6 +114,7 @@ void luo_unpreserve_all(struct luo_session *session)
 
 		luo_file_args(lf, &args);
 		lf->fh->ops->unpreserve(&args);
+		luo_flb_unpreserve_file(lf);
 		luo_file_remove(lf);
 		luo_file_free(lf);
 	}

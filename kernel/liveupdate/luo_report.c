@@ -17,6 +17,29 @@ static_assert(LIVEUPDATE_REPORT_HANDLER_LENGTH >= LIVEUPDATE_HNDL_COMPAT_LENGTH)
 /* Enough for a session that falls apart, not for one that tries all the time. */
 static DEFINE_RATELIMIT_STATE(luo_report_limit, 5 * HZ, 100);
 
+static void luo_report_set(struct luo_file *lf, const char *name,
+			   const char *callback, int err, const char *message)
+{
+	struct luo_session *session = lf->by_token.session;
+
+	lockdep_assert_held(&session->mutex);
+
+	if (__ratelimit(&luo_report_limit))
+		pr_warn("'%s' failed in %s of file %#llx of session '%s': %pe%s%s\n",
+			name, callback, lf->by_token.token, session->name,
+			ERR_PTR(err), *message ? ": " : "", message);
+
+	if (!session->report)
+		session->report = kzalloc_obj(*session->report);
+	if (session->report) {
+		session->report->error = -err;
+		session->report->token = lf->by_token.token;
+		strscpy_pad(session->report->handler, name);
+		strscpy_pad(session->report->callback, callback);
+		strscpy_pad(session->report->message, message);
+	}
+}
+
 /**
  * luo_report - a handler's callback failed
  * @lf:       the file; has its handler
@@ -29,28 +52,17 @@ static DEFINE_RATELIMIT_STATE(luo_report_limit, 5 * HZ, 100);
 void luo_report(struct luo_file *lf, struct liveupdate_file_op_args *args,
 		const char *callback, int err)
 {
-	struct luo_session *session = lf->by_token.session;
-	const char *message = args->message ?: "";
-
-	lockdep_assert_held(&session->mutex);
-
-	if (__ratelimit(&luo_report_limit))
-		pr_warn("'%s' failed in %s of file %#llx of session '%s': %pe%s%s\n",
-			lf->fh->compatible, callback, lf->by_token.token,
-			session->name, ERR_PTR(err), *message ? ": " : "",
-			message);
-
-	if (!session->report)
-		session->report = kzalloc_obj(*session->report);
-	if (session->report) {
-		session->report->error = -err;
-		session->report->token = lf->by_token.token;
-		strscpy_pad(session->report->handler, lf->fh->compatible);
-		strscpy_pad(session->report->callback, callback);
-		strscpy_pad(session->report->message, message);
-	}
+	luo_report_set(lf, lf->fh->compatible, callback, err,
+		       args->message ?: "");
 	kfree(args->message);
 	args->message = NULL;
+}
+
+/* The same for a callback of an FLB, on behalf of a file that needs it. */
+void luo_report_flb(struct luo_file *lf, const char *flb, const char *callback,
+		    int err)
+{
+	luo_report_set(lf, flb, callback, err, "");
 }
 
 /**

@@ -128,6 +128,11 @@ struct luo_flb_ser {
 	u64 count;
 } __packed;
 
+/* The FLBs of lib/tests/liveupdate.c. */
+#ifdef CONFIG_LIVEUPDATE_TEST
+#define LIVEUPDATE_TEST_FLB_COMPATIBLE(i)	"liveupdate-test-flb-v" #i
+#endif
+
 static_assert(sizeof(struct luo_ser) == 32);
 static_assert(sizeof(struct luo_file_ser) == 64);
 static_assert(sizeof(struct luo_session_ser) == 80);
