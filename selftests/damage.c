@@ -87,7 +87,8 @@ static void read_lines(bool shared)
 	if (!f)
 		tap_bail(DAMAGE ": %m");
 	while (fscanf(f, "%31s %15s", field, how) == 2) {
-		if (is_shared(field) != shared || !strncmp(field, "bpf.", 4))
+		if (is_shared(field) != shared || !strncmp(field, "bpf.", 4) ||
+		    !strncmp(field, "flb", 3))
 			continue;
 		add_line("victim", field, how, shared);
 		/* The first block of sessions too, where healthy is. */

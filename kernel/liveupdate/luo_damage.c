@@ -4,8 +4,9 @@
  *
  * Reading liveupdate/damage in debugfs lists what can be done to which field,
  * "FIELD DAMAGE" a line. Writing "SESSION FIELD DAMAGE" has it done to the
- * record of that session in the next kexec, after all was written down. Several
- * may be written, one a write.
+ * record of that session in the next kexec, after all was written down; where FIELD
+ * begins with "flb", SESSION is the name of an FLB. Several may be written, one a
+ * write.
  */
 #define pr_fmt(fmt) "luo: " fmt
 
@@ -25,7 +26,7 @@
 
 #include "luo_internal.h"
 
-/* "other" takes the value of the same field in the session of this name. */
+/* "other" takes the value of the same field in the session or FLB of this name. */
 #define LUO_DAMAGE_OTHER "healthy"
 
 enum luo_record {
@@ -41,6 +42,8 @@ enum luo_record {
 	LUO_RECORD_BPF,
 	/* The first block of chunks, and the first chunk in it. */
 	LUO_RECORD_CHUNKS,
+	LUO_RECORD_FLB_HEADER,
+	LUO_RECORD_FLB,
 	LUO_RECORDS,
 };
 
@@ -169,6 +172,14 @@ static const struct luo_field luo_fields[] = {
 	LUO_BITS("bpf.chunk.order", CHUNKS, NUMBER,
 		 sizeof(struct kho_block_header_ser) +
 		 offsetof(struct luo_bpf_chunk_ser, order), 0, 64),
+
+	LUO_FIELD("flb_header.pgcnt", FLB_HEADER, NUMBER, luo_flb_header_ser,
+		  pgcnt),
+	LUO_FIELD("flb_header.count", FLB_HEADER, NUMBER, luo_flb_header_ser,
+		  count),
+	LUO_FIELD("flb.name", FLB, STRING, luo_flb_ser, name),
+	LUO_FIELD("flb.data", FLB, ADDRESS, luo_flb_ser, data),
+	LUO_FIELD("flb.count", FLB, NUMBER, luo_flb_ser, count),
 };
 
 enum luo_how {
@@ -218,7 +229,7 @@ static bool luo_damage_applies(const struct luo_field *field, enum luo_how how)
 	return false;
 }
 
-/* Where the records of a session are, as far as there are any. */
+/* Where the records of a session or an FLB are, as far as there are any. */
 struct luo_records {
 	void *at[LUO_RECORDS];
 };
@@ -248,6 +259,25 @@ static void luo_records_of_file(struct luo_records *records,
 			phys_to_virt(memfd->chain[0].block.next);
 }
 
+static void luo_records_of_flb(struct luo_records *records, struct luo_ser *ser,
+			       const char *name)
+{
+	struct luo_flb_header_ser *area;
+	struct luo_flb_ser *flb;
+
+	if (!ser->flbs_pa)
+		return;
+	area = phys_to_virt(ser->flbs_pa);
+	flb = (struct luo_flb_ser *)(area + 1);
+	for (u64 i = 0; i < area->count; i++, flb++) {
+		if (strcmp(flb->name, name))
+			continue;
+		records->at[LUO_RECORD_FLB_HEADER] = area;
+		records->at[LUO_RECORD_FLB] = flb;
+		return;
+	}
+}
+
 static void luo_records_find(struct luo_records *records, struct luo_ser *ser,
 			     const char *name)
 {
@@ -255,6 +285,7 @@ static void luo_records_find(struct luo_records *records, struct luo_ser *ser,
 	struct luo_session_ser *session;
 
 	*records = (struct luo_records) { .at[LUO_RECORD_ROOT] = ser };
+	luo_records_of_flb(records, ser, name);
 
 	for (u64 pa = ser->sessions_pa; pa; pa = block->next) {
 		block = phys_to_virt(pa);

@@ -11,7 +11,7 @@
 #include "luo_flb.h"
 #include "luo_internal.h"
 
-DEFINE_MUTEX(luo_flbs_lock);
+DEFINE_MUTEX(luo_flbs_lock); /* index, sets of handlers, who is preserved */
 static struct rhashtable luo_flbs;
 
 int __init luo_flb_init(void)

@@ -136,6 +136,7 @@ int luo_flb_read(void)
 	u64 pa = luo_incoming_root()->flbs_pa;
 	int err = 0;
 
+	/* Who sees that they are read sees them. */
 	if (smp_load_acquire(&luo_flb_in_read))
 		return 0;
 
@@ -145,6 +146,7 @@ int luo_flb_read(void)
 		return 0;
 	if (pa)
 		err = luo_flb_read_all(pa);
+	/* See above. */
 	if (!err)
 		smp_store_release(&luo_flb_in_read, true);
 	return err;

@@ -245,6 +245,8 @@ static bool luo_handler_ok(const struct liveupdate_file_handler *fh)
  */
 int liveupdate_register_file_handler(struct liveupdate_file_handler *fh)
 {
+	int err;
+
 	if (!liveupdate_enabled())
 		return -EOPNOTSUPP;
 	if (!luo_handler_ok(fh)) {
@@ -257,7 +259,10 @@ int liveupdate_register_file_handler(struct liveupdate_file_handler *fh)
 		return -EINVAL;
 	}
 
-	return luo_handler_register(fh, true);
+	err = luo_handler_register(fh, true);
+	if (!err)
+		liveupdate_test_register(fh);
+	return err;
 }
 EXPORT_SYMBOL_GPL(liveupdate_register_file_handler);
 
@@ -294,11 +299,10 @@ int luo_handler_register(struct liveupdate_file_handler *fh, bool listed)
  * @fh: what was registered; if that failed, nothing is done
  *
  * No file gets the handler from here on. Files that have it keep it, and this
- * waits until the last of them is unpreserved or finished: when it returns, no
- * callback runs and none will. Then its FLBs are taken off it. A module that is
- * its handler's owner can't be
- * unloaded before that in the first place, so its exit does not wait. If the
- * handler has a release, this does not wait either.
+ * waits until the last of them is unpreserved or finished, and takes its FLBs off
+ * it: when it returns, no callback runs and none will. A module that is its
+ * handler's owner can't be unloaded before that in the first place, so its exit
+ * does not wait. If the handler has a release, this does not wait either.
  *
  * Context: may sleep, possibly for long. Not from a callback of a handler, and
  * not with a lock that one takes.

@@ -342,6 +342,15 @@ void luo_damage(struct luo_ser *ser);
 static inline void luo_damage(struct luo_ser *ser) { }
 #endif
 
+/* lib/tests/liveupdate.c: a handler of the kernel's has been registered. */
+#ifdef CONFIG_LIVEUPDATE_TEST
+void liveupdate_test_register(struct liveupdate_file_handler *fh);
+#else
+static inline void liveupdate_test_register(struct liveupdate_file_handler *fh)
+{
+}
+#endif
+
 /* mm/memfd_luo_extents.c: frees a memfd that no handler took. */
 int memfd_luo_reclaim(u64 data, u64 tag);
 
