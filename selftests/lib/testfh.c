@@ -31,16 +31,13 @@ long testfh_number(int fd)
 
 void testfh_fail(const char *call, unsigned long number)
 {
-	char path[128];
+	char param[32];
 
-	snprintf(path, sizeof(path), "/sys/module/luo_testfh/parameters/fail_%s", call);
-	must(write_file(path, "%lu", number), "%s", path);
+	snprintf(param, sizeof(param), "fail_%s", call);
+	vm_module_set("luo_testfh", param, number);
 }
 
 int testfh_calls(const char *call)
 {
-	char regex[128];
-
-	snprintf(regex, sizeof(regex), "^luo_testfh: %s( |$)", call);
-	return vm_log_count(regex);
+	return vm_module_calls("luo_testfh", call);
 }

@@ -42,16 +42,10 @@ int testflb_do(const char *handler, const char *command, unsigned int number)
 
 void testflb_set(const char *param, int value)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), "/sys/module/luo_testflb/parameters/%s", param);
-	must(write_file(path, "%d", value), "%s", path);
+	vm_module_set("luo_testflb", param, value);
 }
 
 int testflb_calls(const char *call)
 {
-	char regex[128];
-
-	snprintf(regex, sizeof(regex), "^luo_testflb: %s( |$)", call);
-	return vm_log_count(regex);
+	return vm_module_calls("luo_testflb", call);
 }

@@ -163,6 +163,22 @@ int vm_rmmod(const char *name)
 	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
 }
 
+void vm_module_set(const char *name, const char *param, long value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/module/%s/parameters/%s", name, param);
+	must(write_file(path, "%ld", value), "%s", path);
+}
+
+int vm_module_calls(const char *name, const char *call)
+{
+	char regex[128];
+
+	snprintf(regex, sizeof(regex), "^%s: %s( |$)", name, call);
+	return vm_log_count(regex);
+}
+
 int vm_in_child(int (*fn)(void *arg), void *arg)
 {
 	int status;

@@ -67,6 +67,10 @@ bool vm_log_line(const char *regex, int n, char *line, size_t len);
 /* Load and unload the test module built for the running kernel; -errno. */
 int vm_insmod(const char *name, const char *params);
 int vm_rmmod(const char *name);
+/* Set a parameter of a module that is loaded. */
+void vm_module_set(const char *name, const char *param, long value);
+/* How often the module has logged @call ("freeze 3", ...) since the mark. */
+int vm_module_calls(const char *name, const char *call);
 
 /* Run @fn in a child; returns its exit status, or -signal. */
 int vm_in_child(int (*fn)(void *arg), void *arg);

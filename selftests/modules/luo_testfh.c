@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A file type for the tests: /dev/luo_test, whose files consist of one number.
+ * A file type for the tests: /dev/luo_test, whose files consist of one number. Writing
+ * "link FD" makes a file depend on another one, whose size stands behind the number.
  *
  * Every callback of its handler is logged as "luo_testfh: CALL NUMBER", and
  * fails for the file whose number is in the parameter of that name. The kfuncs
@@ -24,10 +25,13 @@
 struct luo_test_ser {
 	u64 number;
 	u64 freezes;
+	u64 linked;
+	u64 token;
 };
 
 struct luo_test_file {
 	u64 number;
+	struct file *link;
 };
 
 #define FAIL_PARAM(call)						\
@@ -61,16 +65,33 @@ static int luo_test_open(struct inode *inode, struct file *file)
 
 static int luo_test_release(struct inode *inode, struct file *file)
 {
-	kfree(file->private_data);
+	struct luo_test_file *f = file->private_data;
+
+	if (f->link)
+		fput(f->link);
+	kfree(f);
 	return 0;
+}
+
+static int luo_test_link(struct luo_test_file *f, int fd)
+{
+	f->link = f->link ?: fget(fd);
+	return f->link ? 0 : -EBADF;
 }
 
 static ssize_t luo_test_write(struct file *file, const char __user *buf,
 			      size_t len, loff_t *pos)
 {
 	struct luo_test_file *f = file->private_data;
-	int err = kstrtou64_from_user(buf, len, 0, &f->number);
+	char text[24] = "";
+	int err, fd;
 
+	if (len >= sizeof(text) || copy_from_user(text, buf, len))
+		return -EFAULT;
+	if (sscanf(text, "link %d", &fd) == 1)
+		err = luo_test_link(f, fd);
+	else
+		err = kstrtou64(text, 0, &f->number);
 	return err ?: len;
 }
 
@@ -78,8 +99,12 @@ static ssize_t luo_test_read(struct file *file, char __user *buf, size_t len,
 			     loff_t *pos)
 {
 	struct luo_test_file *f = file->private_data;
-	char text[24];
+	char text[48];
 	int n = scnprintf(text, sizeof(text), "%llu\n", f->number);
+
+	if (f->link)
+		n = scnprintf(text, sizeof(text), "%llu %lld\n", f->number,
+			      i_size_read(file_inode(f->link)));
 
 	/* Always from the start: a retrieved file can't seek. */
 	return simple_read_from_buffer(buf, len, &(loff_t){ 0 }, text, n);
@@ -151,10 +176,14 @@ static void luo_test_unpreserve(struct liveupdate_file_op_args *args)
 static int luo_test_freeze(struct liveupdate_file_op_args *args)
 {
 	struct luo_test_ser *ser = phys_to_virt(args->serialized_data);
+	struct luo_test_file *f = args->file->private_data;
 
 	luo_test_log("freeze %llu\n", ser->number);
 	if (ser->number && ser->number == fail_freeze)
 		return -EIO;
+	/* By now all files are there; the other one may be any, or not be preserved. */
+	ser->linked = f->link && !liveupdate_get_token_outgoing(args->session, f->link,
+								&ser->token);
 	ser->freezes++;
 	return 0;
 }
@@ -170,7 +199,9 @@ static void luo_test_unfreeze(struct liveupdate_file_op_args *args)
 static int luo_test_retrieve(struct liveupdate_file_op_args *args)
 {
 	struct luo_test_ser *ser = phys_to_virt(args->serialized_data);
+	struct luo_test_file *f;
 	struct file *file;
+	int err;
 
 	luo_test_log("retrieve %llu frozen %llu\n", ser->number, ser->freezes);
 	if (ser->number && ser->number == fail_retrieve)
@@ -178,6 +209,12 @@ static int luo_test_retrieve(struct liveupdate_file_op_args *args)
 	file = luo_test_make(ser->number);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
+	f = file->private_data;
+	err = ser->linked ? liveupdate_get_file_incoming(args->session, ser->token, &f->link) : 0;
+	if (err) {
+		fput(file);
+		return err;
+	}
 	args->file = file;
 	return 0;
 }

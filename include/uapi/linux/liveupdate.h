@@ -200,7 +200,7 @@ struct liveupdate_session_get_name {
  * @size:     in: sizeof(struct liveupdate_session_get_report)
  * @error:    in: zero; out: the errno, positive
  * @token:    in: zero; out: the file
- * @handler:  in: zero; out: its handler, as the records name it
+ * @handler:  in: zero; out: its handler, or what it shares, as the records name it
  * @callback: in: zero; out: what the handler was asked to do
  * @message:  in: zero; out: what the handler said about it, may be empty
  *
