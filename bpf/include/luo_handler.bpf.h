@@ -43,6 +43,9 @@
 /* The state block of a file as a pointer to @type, or NULL: see bpf_luo_error(). */
 #define luo_state(luo, type) ((type *)bpf_luo_state(luo, sizeof(type)))
 
+/* The same for the block that the handler's files share. */
+#define luo_shared(luo, type) ((type *)bpf_luo_shared(luo, sizeof(type)))
+
 /*
  * Say why a call fails: one line for the kernel's log and for who asked. On the stack,
  * for kfuncs don't take memory that is read-only.

@@ -67,6 +67,10 @@ struct luo_bpf_ctx {
  * @max_bytes:    how much state and blob of a file may be, 0 means
  *                %LUO_BPF_DEFAULT_BYTES
  * @ioctls:       what bpf_luo_ioctl() may be used for, up to the first 0
+ * @shared:       names state that the handler's files share with one another, and
+ *                with those of other handlers that say the same name; empty: none.
+ *                It is for the format of that state what @compatible is for a
+ *                file's
  *
  * All programs are sleepable. They run under the mutex of the session, so one
  * at a time for a file, but can_preserve and get_id. What an int callback
@@ -88,6 +92,7 @@ struct luo_bpf_ops {
 	u32 min_version;
 	u64 max_bytes;
 	u32 ioctls[LUO_BPF_MAX_IOCTLS];
+	char shared[LUO_BPF_COMPAT_LEN];
 };
 
 /**

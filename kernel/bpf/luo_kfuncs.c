@@ -60,6 +60,39 @@ __bpf_kfunc u8 *bpf_luo_state(struct luo_bpf_ctx *ctx, const u32 rdwr_buf_size)
 }
 
 /**
+ * bpf_luo_shared - the block that files share
+ * @ctx:           the file
+ * @rdwr_buf_size: how much of it the program accesses: a constant, up to
+ *                 %LUO_BPF_STATE_MAX
+ *
+ * The block that the handler's @shared names. It is there, all zero, when the
+ * first file that has it is preserved, and goes with the last one; it crosses the
+ * kexec once, and is there until the last file that has it is finished. What the
+ * programs write to it before freeze returns is handed over; what they write in
+ * the next kernel stays in that.
+ *
+ * Programs for files of other sessions may run at the same time: atomic
+ * operations are for that.
+ *
+ * Context: any callback but can_preserve and get_id.
+ * Return: the block, valid until the callback returns; or NULL, and
+ * bpf_luo_error() is -E2BIG for a large size, -ENOENT if the handler names none, or
+ * it was not handed over, -EUCLEAN if it is damaged.
+ */
+__bpf_kfunc u8 *bpf_luo_shared(struct luo_bpf_ctx *ctx, const u32 rdwr_buf_size)
+{
+	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
+	struct luo_bpf_record *rec;
+
+	rec = luo_bpf_shared_get(bf);
+	if (IS_ERR(rec))
+		return luo_bpf_null(bf, PTR_ERR(rec));
+	if (rdwr_buf_size > rec->ser->state_size)
+		return luo_bpf_null(bf, -E2BIG);
+	return rec->ser->state;
+}
+
+/**
  * bpf_luo_blob_resize - change the size of a file's blob
  * @ctx:  the file
  * @size: in bytes
@@ -222,6 +255,7 @@ __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(luo_kfunc_ids)
 BTF_ID_FLAGS(func, bpf_luo_state, KF_SLEEPABLE | KF_RET_NULL)
+BTF_ID_FLAGS(func, bpf_luo_shared, KF_SLEEPABLE | KF_RET_NULL)
 BTF_ID_FLAGS(func, bpf_luo_blob_resize, KF_SLEEPABLE)
 BTF_ID_FLAGS(func, bpf_luo_blob_write)
 BTF_ID_FLAGS(func, bpf_luo_blob_read)
@@ -241,6 +275,7 @@ BTF_KFUNCS_END(luo_kfunc_ids)
 /* In each callback that has a record */
 BTF_SET_START(luo_record_kfunc_ids)
 BTF_ID(func, bpf_luo_state)
+BTF_ID(func, bpf_luo_shared)
 BTF_ID(func, bpf_luo_blob_read)
 BTF_ID(func, bpf_luo_blob_size)
 BTF_ID(func, bpf_luo_error)

@@ -48,24 +48,20 @@ static int luo_bpf_check_rights(void)
 	return err;
 }
 
-static int luo_bpf_check_name(const struct luo_bpf_ops *ops)
+/* It is a file name in bpffs, and stands in logs. */
+static int luo_bpf_check_name(const char *name, const char *what)
 {
-	const char *name = ops->compatible;
-	size_t len = strnlen(name, sizeof(ops->compatible));
+	size_t len = strnlen(name, LUO_BPF_COMPAT_LEN);
 
-	if (!len) {
-		pr_err("handler refused: its compatible string is empty\n");
-		return -EINVAL;
-	}
-	if (len == sizeof(ops->compatible)) {
-		pr_err("handler refused: its compatible string is longer than %zu\n",
-		       sizeof(ops->compatible) - 1);
+	if (len == LUO_BPF_COMPAT_LEN) {
+		pr_err("handler refused: its %s is longer than %d\n", what,
+		       LUO_BPF_COMPAT_LEN - 1);
 		return -ENAMETOOLONG;
 	}
-	/* It is a file name in bpffs, and stands in logs. */
 	for (size_t i = 0; i < len; i++) {
 		if (!isalnum(name[i]) && !strchr("-_.+", name[i])) {
-			pr_err("handler refused: its compatible string has characters other than letters, digits and -_.+\n");
+			pr_err("handler refused: its %s has characters other than letters, digits and -_.+\n",
+			       what);
 			return -EILSEQ;
 		}
 	}
@@ -74,8 +70,14 @@ static int luo_bpf_check_name(const struct luo_bpf_ops *ops)
 
 static int luo_bpf_check_ops(const struct luo_bpf_ops *ops)
 {
-	int err = luo_bpf_check_name(ops);
+	int err = luo_bpf_check_name(ops->compatible, "compatible string");
 
+	if (!err && !*ops->compatible) {
+		pr_err("handler refused: its compatible string is empty\n");
+		err = -EINVAL;
+	}
+	if (!err)
+		err = luo_bpf_check_name(ops->shared, "name of shared state");
 	if (err)
 		return err;
 	if (!ops->preserve || !ops->retrieve) {
@@ -194,6 +196,27 @@ static int luo_bpf_replace(struct luo_bpf_handler *h, struct luo_bpf_ops *ops,
 	return 0;
 }
 
+/* What the core knows of a handler does not change with its programs. */
+static int luo_bpf_check_upgrade(struct luo_bpf_handler *h,
+				 const struct luo_bpf_ops *new,
+				 const struct luo_bpf_fops *fops)
+{
+	const struct luo_bpf_ops *old =
+		rcu_dereference_protected(h->ops, lockdep_is_held(&luo_bpf_mutex));
+
+	if (h->named != !!fops->nr) {
+		pr_err("handler '%s' not replaced: only one of old and new names fops\n",
+		       new->compatible);
+		return -EINVAL;
+	}
+	if (strcmp(old->shared, new->shared)) {
+		pr_err("handler '%s' not replaced: shared state is '%s' of the old and '%s' of the new\n",
+		       new->compatible, old->shared, new->shared);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int luo_bpf_upgrade(struct luo_bpf_handler *h, struct luo_bpf_ops *ops,
 			   struct luo_bpf_fops *fops)
 {
@@ -201,11 +224,9 @@ static int luo_bpf_upgrade(struct luo_bpf_handler *h, struct luo_bpf_ops *ops,
 
 	lockdep_assert_held(&luo_bpf_mutex);
 
-	if (h->named != !!fops->nr) {
-		pr_err("handler '%s' not replaced: only one of old and new names fops\n",
-		       ops->compatible);
-		return -EINVAL;
-	}
+	err = luo_bpf_check_upgrade(h, ops, fops);
+	if (err)
+		return err;
 	err = luo_bpf_fops_add(fops, h);
 	if (err)
 		return err;
@@ -247,9 +268,12 @@ static int luo_bpf_attach_new(struct luo_bpf_handler *h,
 	RCU_INIT_POINTER(h->ops, ops);
 	bpf_struct_ops_get(ops);
 
-	err = luo_bpf_fops_add(fops, h);
+	err = luo_bpf_shared_join(h, ops);
 	if (err)
 		goto put;
+	err = luo_bpf_fops_add(fops, h);
+	if (err)
+		goto part;
 	err = luo_handler_register(&h->fh, !h->named);
 	if (err)
 		goto remove;
@@ -258,6 +282,8 @@ static int luo_bpf_attach_new(struct luo_bpf_handler *h,
 
 remove:
 	luo_bpf_fops_remove(fops);
+part:
+	luo_bpf_shared_part(h);
 put:
 	bpf_struct_ops_put(ops);
 	return err;

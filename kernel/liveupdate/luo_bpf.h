@@ -7,6 +7,7 @@
  *   luo_bpf_fops.c    the file_operations that a handler names
  *   luo_bpf_file.c    the handler that the core sees: calls the programs
  *   luo_bpf_common.c  what is the same for all files: flags, position, rights
+ *   luo_bpf_shared.c  state that files share
  *   luo_bpf_iter.c    iterators that list handlers, sessions and files
  *   luo_bpf_record.c  the record that crosses the kexec; built without BPF too
  *   ../bpf/luo_kfuncs*.c  what programs can call
@@ -14,7 +15,8 @@
  * Lock order:
  *
  *   luo_bpf_mutex           which handlers there are, what they name
- *     luo_handlers_lock     the core's
+ *     luo_bpf_shared_lock   names of shared state
+ *     luo_handlers_lock     the core's, as those of FLBs
  *     handler->lock         its files, and what replaces its programs
  *
  * The last one is taken under the mutex of a session too, the first never.
@@ -32,6 +34,7 @@
 struct bpf_link;
 struct bpf_prog;
 struct cred;
+struct luo_bpf_shared;
 
 #define LUO_BPF_MAX_FOPS	8
 
@@ -93,6 +96,7 @@ struct luo_bpf_fops {
  *         there only for the files that have it
  * @fops:  which files it takes
  * @named: there are @fops; else can_preserve alone tells. Constant
+ * @shared: what its files share; NULL for nothing. Constant
  * @list:  in the list of all; under luo_bpf_mutex
  * @lock:  @files, what is in @fops, and changes of @ops and @fops
  * @files: struct luo_bpf_file: all that have the handler
@@ -104,6 +108,7 @@ struct luo_bpf_handler {
 	struct bpf_link *link;
 	struct luo_bpf_fops *fops;
 	bool named;
+	struct luo_bpf_shared *shared;
 	struct list_head list;
 	spinlock_t lock; /* files, ops and fops */
 	struct list_head files;
@@ -128,6 +133,7 @@ struct luo_bpf_opened {
  * @ops:      the programs, while one of them runs
  * @callback: which one runs
  * @file:     before the kexec: the file; in retrieve: what the program made
+ * @shared:   what the handler's files share, if the callback that runs has it
  * @cred:     before the kexec: of who preserved it
  * @opened:   in retrieve: what the program has open
  * @message:  what the program said about a failure
@@ -143,6 +149,7 @@ struct luo_bpf_file {
 	const struct luo_bpf_ops *ops;
 	const char *callback;
 	struct file *file;
+	struct luo_bpf_record *shared;
 	const struct cred *cred;
 	struct luo_bpf_opened *opened;
 	char *message;
@@ -187,6 +194,13 @@ bool luo_bpf_fops_has(struct luo_bpf_handler *h,
 extern const struct liveupdate_file_ops luo_bpf_file_ops;
 __printf(2, 3)
 void luo_bpf_message(struct luo_bpf_file *bf, const char *fmt, ...);
+
+/* luo_bpf_shared.c */
+int luo_bpf_shared_join(struct luo_bpf_handler *h, const struct luo_bpf_ops *ops);
+void luo_bpf_shared_part(struct luo_bpf_handler *h);
+struct luo_bpf_record *luo_bpf_shared_get(struct luo_bpf_file *bf);
+void luo_bpf_shared_put(struct luo_bpf_file *bf);
+void luo_bpf_shared_freeze(struct luo_bpf_handler *h);
 
 /* luo_bpf_common.c */
 void luo_bpf_save(struct luo_bpf_file *bf);

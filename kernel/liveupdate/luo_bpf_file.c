@@ -66,6 +66,7 @@ static const struct luo_bpf_ops *luo_bpf_enter(struct luo_bpf_file *bf,
 
 static void luo_bpf_exit(struct luo_bpf_file *bf)
 {
+	luo_bpf_shared_put(bf);
 	bpf_struct_ops_put(bf->ops);
 	bf->ops = NULL;
 	bf->writable = false;
@@ -263,9 +264,12 @@ static int luo_bpf_freeze(struct liveupdate_file_op_args *args)
 	if (ops->freeze)
 		err = ops->freeze(&bf->ctx, args->file);
 	err = luo_bpf_exit_err(bf, err, args);
-	if (!err)
-		luo_bpf_record_write(&bf->record, liveupdate_file_tag(args));
-	return err;
+	if (err)
+		return err;
+
+	luo_bpf_record_write(&bf->record, liveupdate_file_tag(args));
+	luo_bpf_shared_freeze(bf->handler);
+	return 0;
 }
 
 static void luo_bpf_unfreeze(struct liveupdate_file_op_args *args)

@@ -90,6 +90,12 @@ void luo_bpf_record_write(struct luo_bpf_record *rec, u64 tag)
 	rec->ser->sum = luo_bpf_sum(rec->ser, tag);
 }
 
+/* In place of a file's, the tag of a record that is found by a name */
+u64 luo_bpf_name_tag(const char *name)
+{
+	return xxh64(name, strlen(name), 0);
+}
+
 /* Either side of the kexec: all of it, the memory of @rec itself left out. */
 void luo_bpf_record_free(struct luo_bpf_record *rec)
 {

@@ -5,6 +5,7 @@
  */
 #define pr_fmt(fmt) "luo: " fmt
 
+#include <linux/kho/abi/luo_bpf.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
@@ -275,6 +276,13 @@ int liveupdate_register_flb(struct liveupdate_file_handler *fh,
 		return -EOPNOTSUPP;
 	if (!luo_flb_ok(flb)) {
 		pr_err("FLB refused: callbacks or compatible string missing\n");
+		return -EINVAL;
+	}
+	/* What has such a name is freed as a record of theirs. */
+	if (strstarts(flb->compatible, LUO_BPF_PREFIX) &&
+	    !strstarts(fh->compatible, LUO_BPF_PREFIX)) {
+		pr_err("FLB '%s' refused: such names are for handlers in BPF\n",
+		       flb->compatible);
 		return -EINVAL;
 	}
 

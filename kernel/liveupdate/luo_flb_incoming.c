@@ -12,6 +12,7 @@
  */
 #define pr_fmt(fmt) "luo: " fmt
 
+#include <linux/kho/abi/luo_bpf.h>
 #include <linux/module.h>
 #include <linux/wait_bit.h>
 
@@ -126,6 +127,11 @@ static void luo_flb_end(struct luo_flb_in *in, struct liveupdate_flb *flb)
 		flb = in->flb;
 	if (flb)
 		err = luo_flb_retrieve(in, flb);
+	/* What one in BPF left can be freed with no handler. */
+	if (err == -ENODEV && !in->status &&
+	    strstarts(in->by_name.name, LUO_BPF_PREFIX))
+		err = luo_bpf_reclaim(in->data,
+				      luo_bpf_name_tag(in->by_name.name));
 	if (err == -ENODEV && !in->status) {
 		pr_warn("no file has FLB '%s' any more, and it is not registered: its memory stays reserved until it is, or until the next kexec\n",
 			in->by_name.name);

@@ -357,5 +357,6 @@ int memfd_luo_reclaim(u64 data, u64 tag);
 /* luo_bpf_record.c: the same for a file of a BPF handler. */
 int luo_bpf_reclaim(u64 pa, u64 tag);
 u64 luo_bpf_record_peek(u64 pa);
+u64 luo_bpf_name_tag(const char *name);
 
 #endif /* _LUO_INTERNAL_H */

@@ -45,6 +45,18 @@ static int refuse(const struct object *object, int err, const char *why)
 	return err;
 }
 
+/* An object from before there was shared state has no such member. */
+static int check_shared(const struct object *object)
+{
+	const char *name = luo_layout_text(&object->layout, object->data, "shared");
+
+	if (!terminated(object, "shared"))
+		return refuse(object, -ENAMETOOLONG, ".shared is too long");
+	if (name[strspn(name, NAME_CHARS)])
+		return refuse(object, -EILSEQ, ".shared may have letters, digits and -_.+");
+	return 0;
+}
+
 static int check_values(const struct object *object)
 {
 	const char *name = luo_layout_text(&object->layout, object->data, "compatible");
@@ -60,7 +72,7 @@ static int check_values(const struct object *object)
 		return refuse(object, -ENAMETOOLONG, ".fops is too long");
 	if (luo_layout_number(&object->layout, object->data, "min_version") > version)
 		return refuse(object, -ERANGE, ".min_version is above .version");
-	return 0;
+	return check_shared(object);
 }
 
 static int check_callbacks(const struct object *object)
