@@ -79,22 +79,22 @@ static void failures(void)
 	testflb_set("fail_preserve", 2);
 	check_eq(testflb_preserve(session, "a", 1), -EIO, "FLB fails: so does PRESERVE_FD");
 	check_eq(testflb_calls("unpreserve"), 2, "FLB fails: the two before it are undone");
-	check_undone("FLB fails");
 	check(!luo_ioctl(session, LIVEUPDATE_SESSION_GET_REPORT, &report) &&
 	      !strcmp((char *)report.handler, "luo-testflb-2") && report.error == EIO,
 	      "FLB fails: the report names it");
 	testflb_set("fail_preserve", -1);
 	check_eq(testflb_preserve(session, "a", 1), 0, "FLB fails: and then works");
 	close(session);
+	check_undone("FLB fails");
 
 	session = create("fails");
 	vm_log_mark();
 	testflb_set("fail_file", 1);
 	check_eq(testflb_preserve(session, "a", 1), -EIO, "file fails: PRESERVE_FD");
 	check_eq(testflb_calls("unpreserve"), 3, "file fails: its FLBs are undone");
-	check_undone("file fails");
 	testflb_set("fail_file", 0);
 	close(session);
+	check_undone("file fails");
 }
 
 static void get_outgoing(void)
@@ -123,8 +123,11 @@ static pid_t unregister_waiting(void)
 {
 	pid_t pid = must(fork(), "fork");
 
-	if (!pid)
+	if (!pid) {
+		/* Nor may it have the session that it waits for. */
+		closefrom(3);
 		_exit(testflb_do("a", "unregister", 2) != 0);
+	}
 	usleep(300000);
 	return pid;
 }
@@ -245,8 +248,7 @@ static void incoming(void)
 	check_eq(vm_log_count("^luo: FLB 'luo-testflb-5' is lost"), 1, "last file: it is named");
 	check_eq(testflb_calls("retrieve"), MANY, "last file: each was retrieved before");
 	check_eq(testflb_do("a", "get_incoming", 0), -ENODATA, "get: finished");
-	for (int i = 3; i < 256; i++)
-		close(i);
+	closefrom(3);
 	check_eq(vm_rmmod("luo_testflb"), 0, "the module can go");
 
 	luo = must(luo_open(), "/dev/liveupdate");
@@ -288,7 +290,8 @@ static void late(void)
 static void held(void)
 {
 	luo = must(luo_open(), "/dev/liveupdate");
-	testflb_load("flbs=3 a=3 b=2");
+	testflb_load("flbs=3 a=1 b=2");
+	must(testflb_do("a", "register", 2), "register");
 	vm_log_mark();
 	check_eq(testflb_do("a", "get_incoming", 0), 0, "held: get");
 	check_eq(testflb_do("a", "unregister", 0), 0, "held: unregister");

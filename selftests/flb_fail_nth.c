@@ -15,7 +15,7 @@
 #include "testflb.h"
 #include "vm.h"
 
-#define MANY 70	/* the room for records grows among them */
+#define MANY 4
 
 static int luo, session, files[2];
 static long kho;

@@ -13,6 +13,7 @@
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
 #include <linux/err.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/io.h>
 #include <linux/kexec_handover.h>

@@ -195,22 +195,23 @@ static int luo_testflb_do(struct liveupdate_file_handler *fh, const char *comman
 			  struct luo_testflb *t)
 {
 	void *obj = NULL;
+	int err = 0;
 
 	if (!strcmp(command, "register"))
 		return liveupdate_register_flb(fh, &t->flb);
 	if (!strcmp(command, "unregister"))
 		liveupdate_unregister_flb(fh, &t->flb);
-	else if (!strcmp(command, "get_outgoing"))
-		return luo_testflb_got(liveupdate_flb_get_outgoing(&t->flb, &obj), command, t, obj);
 	else if (!strcmp(command, "put_outgoing"))
 		liveupdate_flb_put_outgoing(&t->flb);
-	else if (!strcmp(command, "get_incoming"))
-		return luo_testflb_got(liveupdate_flb_get_incoming(&t->flb, &obj), command, t, obj);
 	else if (!strcmp(command, "put_incoming"))
 		liveupdate_flb_put_incoming(&t->flb);
+	else if (!strcmp(command, "get_outgoing"))
+		err = liveupdate_flb_get_outgoing(&t->flb, &obj);
+	else if (!strcmp(command, "get_incoming"))
+		err = liveupdate_flb_get_incoming(&t->flb, &obj);
 	else
 		return -EINVAL;
-	return 0;
+	return strstarts(command, "get") ? luo_testflb_got(err, command, t, obj) : 0;
 }
 
 /* "COMMAND NUMBER" */
