@@ -27,6 +27,9 @@
 
 #include "luo_internal.h"
 
+#define CREATE_TRACE_POINTS
+#include <trace/events/luo.h>
+
 static bool luo_enabled __ro_after_init;
 
 /*
@@ -149,11 +152,13 @@ int liveupdate_reboot(void)
 	if (!luo_enabled)
 		return 0;
 
+	trace_luo_reboot_start(luo_out);
 	err = down_write_killable(&luo_quiesce);
-	if (err)
-		return err;
-	err = luo_hand_over();
-	up_write(&luo_quiesce);
+	if (!err) {
+		err = luo_hand_over();
+		up_write(&luo_quiesce);
+	}
+	trace_luo_reboot_end(luo_out, err);
 	return err;
 }
 
@@ -178,19 +183,18 @@ static int __init luo_setup_outgoing(void)
  * The page of the root is never given back: KHO shows it in debugfs for as long
  * as this kernel runs.
  */
-static void __init luo_setup_incoming(void)
+static int __init luo_read_root(void)
 {
 	struct luo_ser *ser;
 	phys_addr_t phys;
 	size_t size;
 
 	if (kho_retrieve_subtree(LUO_KHO_ENTRY_NAME, &phys, &size))
-		return;
+		return -ENOENT;
 
 	if (size < sizeof(*ser) || kho_claim(phys) < 0) {
 		pr_err("root record is damaged: nothing of the previous kernel is taken over\n");
-		luo_incoming_set_damaged();
-		return;
+		return -EUCLEAN;
 	}
 
 	ser = phys_to_virt(phys);
@@ -199,12 +203,21 @@ static void __init luo_setup_incoming(void)
 		pr_err("previous kernel handed over '%.*s', this one reads '%s': nothing is taken over\n",
 		       (int)sizeof(ser->compatible), ser->compatible,
 		       LUO_ABI_COMPATIBLE);
-		luo_incoming_set_damaged();
-		return;
+		return -EUCLEAN;
 	}
 
 	luo_in = *ser;
 	pr_info("live update %llu\n", luo_in.liveupdate_num);
+	return 0;
+}
+
+static void __init luo_setup_incoming(void)
+{
+	int err = luo_read_root();
+
+	if (err == -EUCLEAN)
+		luo_incoming_set_damaged();
+	trace_luo_root_read(&luo_in, err);
 }
 
 /*

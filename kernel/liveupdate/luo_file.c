@@ -45,6 +45,12 @@ struct rhashtable *luo_file_table(void)
 	return &luo_tokens;
 }
 
+/* Each has one identity. */
+unsigned int luo_file_count_outgoing(void)
+{
+	return atomic_read(&luo_ids.nelems);
+}
+
 struct luo_file *luo_file_alloc(struct luo_session *session, u64 token)
 {
 	struct luo_file *lf = kzalloc_obj(*lf, GFP_KERNEL_ACCOUNT);

@@ -14,6 +14,8 @@
 #include <linux/kho/abi/memfd.h>
 #include <linux/slab.h>
 
+#include <trace/events/luo.h>
+
 #include "luo_internal.h"
 
 static DEFINE_MUTEX(luo_incoming_lock);
@@ -125,24 +127,11 @@ static void luo_bound_flbs(void)
 	luo_flb_bound(files, sessions);
 }
 
-/**
- * luo_incoming_sessions - see to it that the sessions are known
- *
- * Context: between luo_enter() and luo_exit() or in the way into the kexec, may
- * sleep.
- * Return: 0, or -ENOMEM, with nothing changed: try again.
- */
-int luo_incoming_sessions(void)
+static int luo_read_sessions(const struct luo_ser *root)
 {
-	const struct luo_ser *root = luo_incoming_root();
 	bool damaged = false;
 	int err;
 	s64 nr;
-
-	guard(mutex)(&luo_incoming_lock);
-
-	if (luo_incoming_read)
-		return 0;
 
 	err = luo_flb_read();
 	if (err)
@@ -162,9 +151,32 @@ int luo_incoming_sessions(void)
 		luo_incoming_set_damaged();
 	}
 	luo_blocks_free(root->sessions_pa, nr);
-	luo_incoming_read = true;
 	luo_bound_flbs();
 	return 0;
+}
+
+/**
+ * luo_incoming_sessions - see to it that the sessions are known
+ *
+ * Context: between luo_enter() and luo_exit() or in the way into the kexec, may
+ * sleep.
+ * Return: 0, or -ENOMEM, with nothing changed: try again.
+ */
+int luo_incoming_sessions(void)
+{
+	const struct luo_ser *root = luo_incoming_root();
+	int err;
+
+	guard(mutex)(&luo_incoming_lock);
+
+	if (luo_incoming_read)
+		return 0;
+
+	trace_luo_sessions_read_start(root);
+	err = luo_read_sessions(root);
+	trace_luo_sessions_read_end(root, err);
+	luo_incoming_read = !err;
+	return err;
 }
 
 /* What the handler says of it, or if there is none yet, what the core knows. */
@@ -262,18 +274,19 @@ int luo_incoming_files(struct luo_session *session)
 	if (!session->files_pa)
 		return 0;
 
+	trace_luo_session_start(session, "read");
 	session->nr_files = 0;
 	err = luo_blocks_read(session->files_pa, sizeof(struct luo_file_ser),
 			      luo_read_file, session);
 	if (err) {
 		luo_forget_files(session);
 		session->nr_files = nr_files;
-		return err;
+	} else {
+		luo_blocks_free(session->files_pa, U64_MAX);
+		session->files_pa = 0;
 	}
-
-	luo_blocks_free(session->files_pa, U64_MAX);
-	session->files_pa = 0;
-	return 0;
+	trace_luo_session_end(session, "read", err);
+	return err;
 }
 
 static int luo_bind(struct luo_file *lf)
@@ -297,10 +310,12 @@ static int luo_call_retrieve(struct luo_file *lf)
 	if (lf->status < 0 && !ops->retrieve_retryable)
 		return lf->status;
 
+	trace_luo_file_start(lf, "retrieve");
 	luo_file_args(lf, &args);
 	err = luo_errno(ops->retrieve(&args));
 	if (!err && IS_ERR_OR_NULL(args.file))
 		err = -EIO;
+	trace_luo_file_end(lf, "retrieve", err);
 	lf->private = args.private_data;
 	if (err) {
 		lf->status = err;
@@ -407,9 +422,11 @@ static bool luo_can_finish(struct luo_file *lf)
 	if (luo_bind(lf) || !lf->fh->ops->can_finish)
 		return true;
 
+	trace_luo_file_start(lf, "can_finish");
 	luo_file_args(lf, &args);
 	can = lf->fh->ops->can_finish(&args);
 	lf->private = args.private_data;
+	trace_luo_file_end(lf, "can_finish", can ? 0 : -EBUSY);
 	if (!can)
 		luo_report(lf, &args, "can_finish", -EBUSY);
 	return can;
@@ -418,11 +435,15 @@ static bool luo_can_finish(struct luo_file *lf)
 /* Formats that the core can free the memory of with no handler. */
 static int luo_reclaim(struct luo_file *lf)
 {
+	int err = -EUNATCH;
+
+	trace_luo_file_start(lf, "reclaim");
 	if (!strcmp(lf->compatible, MEMFD_LUO_FH_COMPATIBLE))
-		return memfd_luo_reclaim(lf->data, luo_file_tag(lf));
-	if (strstarts(lf->compatible, LUO_BPF_PREFIX))
-		return luo_bpf_reclaim(lf->data, luo_file_tag(lf));
-	return -EUNATCH;
+		err = memfd_luo_reclaim(lf->data, luo_file_tag(lf));
+	else if (strstarts(lf->compatible, LUO_BPF_PREFIX))
+		err = luo_bpf_reclaim(lf->data, luo_file_tag(lf));
+	trace_luo_file_end(lf, "reclaim", err);
+	return err;
 }
 
 static int luo_finish_unbound(struct luo_file *lf)
@@ -444,8 +465,10 @@ static int luo_finish_file(struct luo_file *lf)
 	int err;
 
 	if (lf->fh) {
+		trace_luo_file_start(lf, "finish");
 		luo_file_args(lf, &args);
 		lf->fh->ops->finish(&args);
+		trace_luo_file_end(lf, "finish", 0);
 	} else {
 		err = luo_finish_unbound(lf);
 		if (err)
@@ -457,29 +480,11 @@ static int luo_finish_file(struct luo_file *lf)
 	return 0;
 }
 
-/**
- * luo_finish - end an incoming session
- * @session: the session
- *
- * All files are asked before the first is finished.
- *
- * Context: between luo_enter() and luo_exit(), may sleep.
- * Return: 0, or -EBUSY if a file can't be finished yet, -EINVAL if the session
- * is outgoing, -ENOMEM if there was not enough to look into the record of a file
- * without a handler: that one and those behind it are still there, call again.
- */
-int luo_finish(struct luo_session *session)
+/* All files are asked before the first is finished. */
+static int luo_finish_session(struct luo_session *session)
 {
 	struct luo_file *lf, *next;
 	int err;
-
-	if (session->direction != LUO_INCOMING)
-		return -EINVAL;
-
-	guard(mutex)(&session->mutex);
-
-	if (session->finished)
-		return 0;
 
 	list_for_each_entry(lf, &session->files, list) {
 		if (!luo_can_finish(lf))
@@ -496,6 +501,33 @@ int luo_finish(struct luo_session *session)
 	luo_session_remove(session);
 	WRITE_ONCE(session->finished, true);
 	return 0;
+}
+
+/**
+ * luo_finish - end an incoming session
+ * @session: the session
+ *
+ * Context: between luo_enter() and luo_exit(), may sleep.
+ * Return: 0, or -EBUSY if a file can't be finished yet, -EINVAL if the session
+ * is outgoing, -ENOMEM if there was not enough to look into the record of a file
+ * without a handler: that one and those behind it are still there, call again.
+ */
+int luo_finish(struct luo_session *session)
+{
+	int err;
+
+	if (session->direction != LUO_INCOMING)
+		return -EINVAL;
+
+	guard(mutex)(&session->mutex);
+
+	if (session->finished)
+		return 0;
+
+	trace_luo_session_start(session, "finish");
+	err = luo_finish_session(session);
+	trace_luo_session_end(session, "finish", err);
+	return err;
 }
 
 /* In the way into a kexec: what will be gone because nobody finished it. */

@@ -240,6 +240,7 @@ static inline bool luo_is_own(const struct file *file)
 /* luo_file.c */
 int luo_file_init(void);
 struct rhashtable *luo_file_table(void);
+unsigned int luo_file_count_outgoing(void);
 struct luo_file *luo_file_alloc(struct luo_session *session, u64 token);
 void luo_file_free(struct luo_file *lf);
 int luo_file_add(struct luo_file *lf);

@@ -10,6 +10,8 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 
+#include <trace/events/luo.h>
+
 #include "luo_internal.h"
 
 static int luo_call_preserve(struct luo_file *lf)
@@ -17,14 +19,15 @@ static int luo_call_preserve(struct luo_file *lf)
 	struct liveupdate_file_op_args args;
 	int err;
 
+	trace_luo_file_start(lf, "preserve");
 	luo_file_args(lf, &args);
 	err = luo_errno(lf->fh->ops->preserve(&args));
-	if (err) {
+	if (!err)
+		luo_file_account(lf, &args);
+	trace_luo_file_end(lf, "preserve", err);
+	if (err)
 		luo_report(lf, &args, "preserve", err);
-		return err;
-	}
-	luo_file_account(lf, &args);
-	return 0;
+	return err;
 }
 
 /* On failure what was done here stays for luo_file_remove() to undo. */
@@ -112,8 +115,10 @@ void luo_unpreserve_all(struct luo_session *session)
 	list_for_each_entry_safe_reverse(lf, prev, &session->files, list) {
 		struct liveupdate_file_op_args args;
 
+		trace_luo_file_start(lf, "unpreserve");
 		luo_file_args(lf, &args);
 		lf->fh->ops->unpreserve(&args);
+		trace_luo_file_end(lf, "unpreserve", 0);
 		luo_flb_unpreserve_file(lf);
 		luo_file_remove(lf);
 		luo_file_free(lf);
@@ -128,9 +133,11 @@ static void luo_unfreeze_file(struct luo_file *lf)
 	if (!lf->fh->ops->unfreeze)
 		return;
 
+	trace_luo_file_start(lf, "unfreeze");
 	luo_file_args(lf, &args);
 	lf->fh->ops->unfreeze(&args);
 	luo_file_account(lf, &args);
+	trace_luo_file_end(lf, "unfreeze", 0);
 }
 
 static int luo_freeze_file(struct luo_file *lf)
@@ -141,16 +148,18 @@ static int luo_freeze_file(struct luo_file *lf)
 	if (!lf->fh->ops->freeze)
 		return 0;
 
+	trace_luo_file_start(lf, "freeze");
 	luo_file_args(lf, &args);
 	err = luo_errno(lf->fh->ops->freeze(&args));
+	if (!err)
+		luo_file_account(lf, &args);
+	trace_luo_file_end(lf, "freeze", err);
 	if (err) {
 		luo_report(lf, &args, "freeze", err);
 		pr_err("kexec refused: close session '%s' or try again\n",
 		       lf->by_token.session->name);
-		return err;
 	}
-	luo_file_account(lf, &args);
-	return 0;
+	return err;
 }
 
 static int luo_freeze_files(struct luo_session *session)
@@ -176,9 +185,11 @@ static void luo_unfreeze_files(struct luo_session *session)
 {
 	struct luo_file *lf;
 
+	trace_luo_session_start(session, "unfreeze");
 	list_for_each_entry_reverse(lf, &session->files, list)
 		luo_unfreeze_file(lf);
 	WRITE_ONCE(session->frozen, false);
+	trace_luo_session_end(session, "unfreeze", 0);
 }
 
 /* There is room for all of them: see luo_preserve_added(). */
@@ -202,10 +213,12 @@ static void luo_write_files(struct luo_session *session)
 static void luo_write_session(struct luo_session *session,
 			      struct luo_session_ser *ser)
 {
+	trace_luo_session_start(session, "write");
 	luo_write_files(session);
 	memcpy(ser->name, session->name, sizeof(ser->name));
 	ser->file_set_ser.files = kho_block_set_head_pa(&session->blocks);
 	ser->file_set_ser.count = session->nr_files;
+	trace_luo_session_end(session, "write", 0);
 }
 
 /**
@@ -230,7 +243,9 @@ int luo_freeze_sessions(u64 *sessions_pa)
 
 	list_for_each_entry(session, &sessions->list, list) {
 		guard(mutex)(&session->mutex);
+		trace_luo_session_start(session, "freeze");
 		err = luo_freeze_files(session);
+		trace_luo_session_end(session, "freeze", err);
 		if (err)
 			goto unfreeze;
 		luo_write_session(session, kho_block_set_it_reserve_entry(&it));

@@ -15,6 +15,8 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
+#include <trace/events/luo.h>
+
 #include "luo_internal.h"
 
 struct luo_sessions luo_sessions[2];
@@ -112,9 +114,11 @@ static void luo_session_release_outgoing(struct luo_session *session)
 	if (!luo_enter_release())
 		return;
 
+	trace_luo_session_start(session, "release");
 	scoped_guard(mutex, &session->mutex)
 		luo_unpreserve_all(session);
 	luo_session_remove(session);
+	trace_luo_session_end(session, "release", 0);
 	luo_exit();
 	luo_session_free(session);
 }
@@ -123,8 +127,12 @@ static void luo_session_release_incoming(struct luo_session *session)
 {
 	bool finished = session->finished;
 
-	scoped_guard(mutex, &luo_sessions[LUO_INCOMING].lock)
+	trace_luo_session_start(session, "release");
+	/* Then it is whoever's who retrieves it next. */
+	scoped_guard(mutex, &luo_sessions[LUO_INCOMING].lock) {
+		trace_luo_session_end(session, "release", 0);
 		session->open = false;
+	}
 	if (finished)
 		luo_session_free(session);
 }
@@ -279,6 +287,22 @@ static bool luo_session_name_ok(const char *name)
 	return luo_string_ok(name, LIVEUPDATE_SESSION_NAME_LENGTH);
 }
 
+/* From here on others can see it. */
+static struct file *luo_session_publish(struct luo_session *session)
+{
+	struct file *file;
+	int err;
+
+	err = luo_session_add(session);
+	if (err)
+		return ERR_PTR(err);
+
+	file = luo_session_getfile(session);
+	if (IS_ERR(file))
+		luo_session_remove(session);
+	return file;
+}
+
 /**
  * luo_session_create - make an outgoing session
  * @name: LIVEUPDATE_SESSION_NAME_LENGTH bytes from user space
@@ -290,7 +314,6 @@ struct file *luo_session_create(const char *name)
 {
 	struct luo_session *session;
 	struct file *file;
-	int err;
 
 	if (!luo_session_name_ok(name))
 		return ERR_PTR(-EINVAL);
@@ -299,22 +322,12 @@ struct file *luo_session_create(const char *name)
 	if (!session)
 		return ERR_PTR(-ENOMEM);
 
-	err = luo_session_add(session);
-	if (err)
-		goto free;
-
-	file = luo_session_getfile(session);
-	if (IS_ERR(file)) {
-		err = PTR_ERR(file);
-		goto remove;
-	}
+	trace_luo_session_start(session, "create");
+	file = luo_session_publish(session);
+	trace_luo_session_end(session, "create", PTR_ERR_OR_ZERO(file));
+	if (IS_ERR(file))
+		luo_session_free(session);
 	return file;
-
-remove:
-	luo_session_remove(session);
-free:
-	luo_session_free(session);
-	return ERR_PTR(err);
 }
 
 /* @name: all of the field, padded; the session stays until it is finished. */
@@ -351,6 +364,15 @@ static struct luo_session *luo_session_take(const char *name)
 	return session;
 }
 
+static struct file *luo_session_open(struct luo_session *session)
+{
+	int err;
+
+	scoped_guard(mutex, &session->mutex)
+		err = luo_incoming_files(session);
+	return err ? ERR_PTR(err) : luo_session_getfile(session);
+}
+
 /**
  * luo_session_retrieve - open an incoming session
  * @name: LIVEUPDATE_SESSION_NAME_LENGTH bytes from user space
@@ -375,19 +397,10 @@ struct file *luo_session_retrieve(const char *name)
 	if (IS_ERR(session))
 		return ERR_CAST(session);
 
-	scoped_guard(mutex, &session->mutex)
-		err = luo_incoming_files(session);
-	if (err)
-		goto release;
-
-	file = luo_session_getfile(session);
-	if (IS_ERR(file)) {
-		err = PTR_ERR(file);
-		goto release;
-	}
+	trace_luo_session_start(session, "retrieve");
+	file = luo_session_open(session);
+	trace_luo_session_end(session, "retrieve", PTR_ERR_OR_ZERO(file));
+	if (IS_ERR(file))
+		luo_session_release_incoming(session);
 	return file;
-
-release:
-	luo_session_release_incoming(session);
-	return ERR_PTR(err);
 }
