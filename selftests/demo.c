@@ -3,7 +3,8 @@
  * The live update that a newcomer watches: three memfds and an eventfd go into a
  * session, a kexec replaces the kernel, and all that can be seen of them is compared
  * with before. The eventfd's handler is a BPF object: loaded while the kernel runs,
- * replaced while the file is preserved, and loaded late in the next kernel.
+ * replaced while the file is preserved, and loaded late in the next kernel. At the
+ * end stands where the time went.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +16,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "demo/timeline.h"
 #include "libluo-bpf.h"
 #include "luo.h"
 #include "tap.h"
@@ -57,34 +58,6 @@ struct notes {
 	char boot_id[40], release[65];
 	uint64_t ticks;
 };
-
-/* A counter that runs on through a kexec. */
-static uint64_t ticks(void)
-{
-#if defined(__x86_64__)
-	return __builtin_ia32_rdtsc();
-#elif defined(__aarch64__)
-	uint64_t t;
-
-	asm volatile("isb; mrs %0, cntvct_el0" : "=r"(t));
-	return t;
-#else
-#error "name a counter that a kexec does not reset"
-#endif
-}
-
-static double seconds(uint64_t t)
-{
-	struct timespec a, b, nap = { .tv_nsec = 200000000 };
-	uint64_t start = ticks();
-	double elapsed;
-
-	clock_gettime(CLOCK_MONOTONIC, &a);
-	nanosleep(&nap, NULL);
-	clock_gettime(CLOCK_MONOTONIC, &b);
-	elapsed = b.tv_sec - a.tv_sec + (b.tv_nsec - a.tv_nsec) / 1e9;
-	return t / ((ticks() - start) / elapsed);
-}
 
 static void put(int fd, uint64_t offset, const void *data, size_t len)
 {
@@ -281,7 +254,10 @@ static void before(void)
 	preserve_eventfd(session);
 
 	tap_note("kexec   ...");
+	must(vm_kexec_load(), "load the next kernel");
 	start_heart(notes);
+	timeline_start();
+	timeline_reboot();
 }
 
 static void compare(const char *name, const struct look *was, const struct look *is)
@@ -295,7 +271,7 @@ static void compare(const char *name, const struct look *was, const struct look 
 
 static void after(void)
 {
-	const char *first = getenv("LUO_INIT_TICKS");
+	uint64_t back = strtoull(getenv("LUO_INIT_TICKS") ?: "0", NULL, 10);
 	int luo = must(luo_open(), "/dev/liveupdate");
 	int session = must(luo_retrieve(luo, SESSION), "retrieve session");
 	struct notes *was, is;
@@ -303,8 +279,7 @@ static void after(void)
 	was = map_notes(must(luo_retrieve_fd(session, NOTES_TOKEN), "retrieve notes"));
 	describe_kernel(&is);
 	tap_note("After   Linux %s, boot id %.13s..., %.2f s without user space",
-		 is.release, is.boot_id,
-		 seconds(strtoull(first ?: "0", NULL, 10) - was->ticks));
+		 is.release, is.boot_id, seconds(back - was->ticks));
 	tap_note("  taken out of session \"" SESSION "\":");
 	show_head();
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
@@ -318,6 +293,7 @@ static void after(void)
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		compare(files[i].name, &was->looks[i], &is.looks[i]);
 	check_eq(luo_finish(session), 0, "session finished");
+	timeline_print(was->ticks, back);
 }
 
 int main(void)
