@@ -75,6 +75,9 @@ int luo_bpf_record_copy_in(struct luo_bpf_record *rec, u64 offset,
 			   const void *mem, u32 size);
 int luo_bpf_record_copy_out(struct luo_bpf_record *rec, u64 offset, void *mem,
 			    u32 size);
+#if IS_ENABLED(CONFIG_KUNIT)
+u64 luo_bpf_sum(const struct luo_bpf_ser *ser, u64 tag);
+#endif
 
 /**
  * struct luo_bpf_fops - what the names of a handler stand for

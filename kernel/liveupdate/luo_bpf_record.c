@@ -9,6 +9,8 @@
  */
 #define pr_fmt(fmt) "luo: " fmt
 
+#include <kunit/visibility.h>
+
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/kexec_handover.h>
@@ -50,7 +52,8 @@ int luo_bpf_record_create(struct luo_bpf_record *rec, u32 version)
 }
 
 /* The blocks are there to be read: written just now, or claimed. */
-static u64 luo_bpf_sum(const struct luo_bpf_ser *ser, u64 tag)
+VISIBLE_IF_KUNIT
+u64 luo_bpf_sum(const struct luo_bpf_ser *ser, u64 tag)
 {
 	const struct kho_block_header_ser *block;
 	u64 sum = tag ^ virt_to_phys((void *)ser);
