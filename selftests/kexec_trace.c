@@ -45,6 +45,15 @@ struct expected {
 /* A memfd of 64 KiB takes that and the page of its record. */
 #define BYTES "69632"
 
+#define LIFE_FREEZES \
+	SESSION("start", "life", "freeze", "files=3 bytes=" BYTES), \
+	TESTFH("life", "0x1", "freeze", "0"), \
+	MEMFD("life", "0x2", "freeze", BYTES), \
+	TESTFH("life", "0x3", "freeze", "0"), \
+	SESSION("end", "life", "freeze", "files=3 bytes=" BYTES " ret=0"), \
+	SESSION("start", "life", "write", "files=3 bytes=" BYTES), \
+	SESSION("end", "life", "write", "files=3 bytes=" BYTES " ret=0")
+
 static const struct expected in_first[] = {
 	SESSION("start", "life", "create", "files=0 bytes=0"),
 	SESSION("end", "life", "create", "files=0 bytes=0 ret=0"),
@@ -71,13 +80,7 @@ static const struct expected in_first[] = {
 	{ "luo_reboot_start", "update=1" },
 	{ "luo_sessions_read_start", "update=0" },
 	{ "luo_sessions_read_end", "update=0 sessions=0 ret=0" },
-	SESSION("start", "life", "freeze", "files=3 bytes=" BYTES),
-	TESTFH("life", "0x1", "freeze", "0"),
-	MEMFD("life", "0x2", "freeze", BYTES),
-	TESTFH("life", "0x3", "freeze", "0"),
-	SESSION("end", "life", "freeze", "files=3 bytes=" BYTES " ret=0"),
-	SESSION("start", "life", "write", "files=3 bytes=" BYTES),
-	SESSION("end", "life", "write", "files=3 bytes=" BYTES " ret=0"),
+	LIFE_FREEZES,
 	SESSION("start", "left", "freeze", "files=1 bytes=0"),
 	TESTFH("left", "0x1", "freeze", "-5"),
 	SESSION("end", "left", "freeze", "files=1 bytes=0 ret=-5"),
@@ -89,13 +92,7 @@ static const struct expected in_first[] = {
 	{ "luo_reboot_end", "update=1 sessions=2 files=4 ret=-5" },
 	/* And done */
 	{ "luo_reboot_start", "update=1" },
-	SESSION("start", "life", "freeze", "files=3 bytes=" BYTES),
-	TESTFH("life", "0x1", "freeze", "0"),
-	MEMFD("life", "0x2", "freeze", BYTES),
-	TESTFH("life", "0x3", "freeze", "0"),
-	SESSION("end", "life", "freeze", "files=3 bytes=" BYTES " ret=0"),
-	SESSION("start", "life", "write", "files=3 bytes=" BYTES),
-	SESSION("end", "life", "write", "files=3 bytes=" BYTES " ret=0"),
+	LIFE_FREEZES,
 	SESSION("start", "left", "freeze", "files=1 bytes=0"),
 	TESTFH("left", "0x1", "freeze", "0"),
 	SESSION("end", "left", "freeze", "files=1 bytes=0 ret=0"),
