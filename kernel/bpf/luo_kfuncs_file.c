@@ -8,12 +8,12 @@
  */
 #include <linux/btf.h>
 #include <linux/cred.h>
-#include <linux/eventfd.h>
 #include <linux/fcntl.h>
 #include <linux/file.h>
 #include <linux/filter.h>
 #include <linux/fs.h>
 #include <linux/limits.h>
+#include <linux/luo_files.h>
 #include <linux/mman.h>
 #include <linux/mm.h>
 #include <linux/security.h>

@@ -8,7 +8,8 @@
  *   luo_session.c   session objects: names, file descriptors, lifetime
  *   luo_file.c      file objects: tokens and identities
  *   luo_outgoing.c  before the kexec: preserve, freeze, write the records
- *   luo_incoming.c  after it: read the records, retrieve, finish
+ *   luo_incoming.c  after it: read the records, retrieve
+ *   luo_finish.c    and when all of that is done
  *   luo_report.c    why a handler failed, for the log and for user space
  *   luo_record.c    checked access to what the previous kernel handed over
  *   luo_handler.c   which handlers there are
@@ -271,9 +272,12 @@ int luo_incoming_sessions(void);
 int luo_incoming_files(struct luo_session *session);
 bool luo_incoming_damaged(void);
 void luo_incoming_set_damaged(void);
+int luo_bind(struct luo_file *lf);
 struct file *luo_retrieve(struct luo_session *session, u64 token);
-int luo_finish(struct luo_session *session);
 void luo_incoming_report_dropped(void);
+
+/* luo_finish.c */
+int luo_finish(struct luo_session *session);
 
 /* luo_record.c */
 typedef int (*luo_record_fn)(void *record, void *data);

@@ -10,6 +10,7 @@
 #include <linux/kexec_handover.h>
 #include <linux/kref.h>
 #include <linux/liveupdate.h>
+#include <linux/luo_files.h>
 #include <linux/module.h>
 #include <linux/wait.h>
 
