@@ -225,6 +225,3 @@ static struct kunit_suite memfd_luo_extents_suite = {
 };
 
 kunit_test_suite(memfd_luo_extents_suite);
-
-MODULE_LICENSE("GPL");
-MODULE_DESCRIPTION("KUnit tests of the format in which memfds are handed over");

@@ -409,6 +409,3 @@ static struct kunit_suite luo_bpf_record_suite = {
 };
 
 kunit_test_suite(luo_bpf_record_suite);
-
-MODULE_LICENSE("GPL");
-MODULE_DESCRIPTION("KUnit tests of the records of BPF handlers");

@@ -320,6 +320,3 @@ static struct kunit_suite luo_file_suite = {
 };
 
 kunit_test_suite(luo_file_suite);
-
-MODULE_LICENSE("GPL");
-MODULE_DESCRIPTION("KUnit tests of the Live Update Orchestrator's files");

@@ -477,6 +477,3 @@ static struct kunit_suite luo_record_suite = {
 };
 
 kunit_test_suite(luo_record_suite);
-
-MODULE_LICENSE("GPL");
-MODULE_DESCRIPTION("KUnit tests of the Live Update Orchestrator's lists of records");
