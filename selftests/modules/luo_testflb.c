@@ -6,8 +6,7 @@
  * first so many as the parameters a and b say are registered with that handler.
  *
  * Callbacks of FLBs are logged as "luo_testflb: CALL NUMBER". What is written to an
- * open file is a command for the FLBs of its handler. Without what #ifdef keeps out it
- * is a module for mainline too.
+ * open file is a command for the FLBs of its handler.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -22,11 +21,6 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
-
-/* Only our headers have it. */
-#ifdef LUO_BLOCK_OWNER_MAGIC
-#define OURS 1
-#endif
 
 #define MAGIC 0x626c66206f756cULL
 
@@ -117,16 +111,12 @@ static struct luo_testflb_ser *luo_testflb_claim(u64 data, unsigned int number)
 {
 	struct luo_testflb_ser *ser;
 
-#ifdef OURS
 	if (kho_claim(data) < 0)
 		return NULL;
-#endif
 	ser = phys_to_virt(data);
 	if (ser->magic == MAGIC && ser->number == number)
 		return ser;
-#ifdef OURS
 	kho_unclaim(data);
-#endif
 	return NULL;
 }
 
@@ -162,12 +152,10 @@ static void luo_testflb_finish(struct liveupdate_flb_op_args *argp)
 	kfree(obj);
 }
 
-#ifdef OURS
 static void luo_testflb_release(struct liveupdate_flb *flb)
 {
 	luo_testflb_log("release %u\n", luo_testflb_number(flb));
 }
-#endif
 
 static struct liveupdate_flb_ops luo_testflb_ops = {
 	.preserve = luo_testflb_preserve,
@@ -341,10 +329,8 @@ static int __init luo_testflb_init(void)
 {
 	int err;
 
-#ifdef OURS
 	luo_testflb_ops.retrieve_retryable = retryable;
 	luo_testflb_ops.release = release ? luo_testflb_release : NULL;
-#endif
 	testflbs = kvzalloc_objs(*testflbs, flbs);
 	if (!testflbs)
 		return -ENOMEM;
