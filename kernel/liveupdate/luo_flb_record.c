@@ -146,10 +146,11 @@ int luo_flb_read(void)
 		return 0;
 	if (pa)
 		err = luo_flb_read_all(pa);
+	if (err)
+		return err;
 	/* See above. */
-	if (!err)
-		smp_store_release(&luo_flb_in_read, true);
-	return err;
+	smp_store_release(&luo_flb_in_read, true);
+	return 0;
 }
 
 static struct luo_flb_type *luo_flb_type(const char *compatible)

@@ -3,7 +3,7 @@
  * Live update from within the kernel: FLBs on every handler that is built in or comes
  * in a module, memfd's among them, in each kernel of a chain.
  *
- * With "liveupdate.test=1" on the kernel command line, because each file that is
+ * With "liveupdate_test" on the kernel command line, because each file that is
  * preserved then costs more. What is wrong is logged as an error; what was seen, as
  * "liveupdate-test: CALL NUMBER".
  */
@@ -56,8 +56,7 @@ static const struct liveupdate_flb_ops test_ops = {
 static struct test_flb test_flbs[] = { TEST_FLB(0), TEST_FLB(1), TEST_FLB(2) };
 
 static bool test;
-module_param(test, bool, 0444);
-MODULE_PARM_DESC(test, "register FLBs with all handlers");
+core_param(liveupdate_test, test, bool, 0444);
 
 static struct test_flb *test_of(const struct liveupdate_flb_op_args *argp)
 {
