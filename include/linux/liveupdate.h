@@ -149,10 +149,11 @@ struct liveupdate_flb_op_args {
  * @retrieve:   build the object again in the next kernel, when it is first asked
  *              for. Required
  * @finish:     the last such file was finished: drop the object. It is retrieved
- *              first if nobody did, so there always is one. Required
+ *              first if nobody did; not called if that fails, but with
+ *              @retrieve_retryable, for what it left in @obj. Required
  * @owner:      module that the callbacks are in
  * @retrieve_retryable: ours: a retrieve that failed may be called again; it finds
- *              in @obj what it left there
+ *              in @obj what it left there, and until finish the FLB is in use
  * @release:    ours: unregistering does not wait for files that have the FLB; this
  *              is called when nothing uses the FLB any more. Optional
  *

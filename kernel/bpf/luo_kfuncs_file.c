@@ -109,7 +109,7 @@ __bpf_kfunc struct file *bpf_luo_eventfd(struct luo_bpf_ctx *ctx, u64 count,
  * Return: the file, the program's to pass on or put; or NULL, and
  * bpf_luo_error() is -EINVAL for a path that is not absolute or not terminated
  * or for other flags, -ENAMETOOLONG, -EMFILE if the program has 8 files open,
- * -EACCES for /dev/liveupdate, or what open(2) would say.
+ * -EACCES or -EBUSY for /dev/liveupdate, or what open(2) would say.
  */
 __bpf_kfunc struct file *bpf_luo_open(struct luo_bpf_ctx *ctx, const char *path,
 				      u32 path__sz, u32 flags)

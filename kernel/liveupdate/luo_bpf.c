@@ -186,6 +186,7 @@ static int luo_bpf_replace(struct luo_bpf_handler *h, struct luo_bpf_ops *ops,
 			return -EINVAL;
 		bpf_struct_ops_get(ops);
 		rcu_assign_pointer(h->ops, ops);
+		WRITE_ONCE(h->replaced, true);
 		old_fops = h->fops;
 		h->fops = fops;
 	}

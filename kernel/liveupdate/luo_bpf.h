@@ -98,6 +98,7 @@ struct luo_bpf_fops {
  * @link:  what it is attached by; NULL once that is gone, and the handler is
  *         there only for the files that have it
  * @fops:  which files it takes
+ * @replaced: its programs are not the first
  * @named: there are @fops; else can_preserve alone tells. Constant
  * @shared: what its files share; NULL for nothing. Constant
  * @list:  in the list of all; under luo_bpf_mutex
@@ -110,6 +111,7 @@ struct luo_bpf_handler {
 	struct luo_bpf_ops __rcu *ops;
 	struct bpf_link *link;
 	struct luo_bpf_fops *fops;
+	bool replaced;
 	bool named;
 	struct luo_bpf_shared *shared;
 	struct list_head list;

@@ -100,24 +100,30 @@ static void luo_bpf_file_init(struct luo_bpf_file *bf,
 	bf->ctx.f_flags = file ? file->f_flags : 0;
 }
 
-static bool luo_bpf_can_preserve(struct liveupdate_file_handler *fh,
-				 struct file *file)
+/* @ops: which programs to ask, a reference to them; NULL for those in place. */
+static bool luo_bpf_ask(struct luo_bpf_handler *h, const struct luo_bpf_ops *ops,
+			struct file *file)
 {
-	struct luo_bpf_handler *h = luo_bpf_handler_of(fh);
-	const struct luo_bpf_ops *ops;
 	struct luo_bpf_file bf;
 	bool can = true;
 
-	if (!luo_bpf_has(h, LUO_BPF_OFF(can_preserve)))
-		return true;
-
 	luo_bpf_file_init(&bf, h, file);
+	bf.ops = ops;
 	ops = luo_bpf_enter(&bf, "can_preserve");
 	bf.ctx.version = luo_bpf_version(ops);
 	if (ops->can_preserve)
 		can = ops->can_preserve(&bf.ctx, file);
 	luo_bpf_exit(&bf);
 	return can;
+}
+
+static bool luo_bpf_can_preserve(struct liveupdate_file_handler *fh,
+				 struct file *file)
+{
+	struct luo_bpf_handler *h = luo_bpf_handler_of(fh);
+
+	return !luo_bpf_has(h, LUO_BPF_OFF(can_preserve)) ||
+	       luo_bpf_ask(h, NULL, file);
 }
 
 static bool luo_bpf_get_file_id(struct liveupdate_file_handler *fh,
@@ -142,6 +148,9 @@ static bool luo_bpf_get_file_id(struct liveupdate_file_handler *fh,
 }
 
 /* Before the kexec */
+
+#define LUO_BPF_JUST_REPLACED \
+	"the handler was just replaced by one that does not take such files"
 
 /* Makes it the handler's, with the programs that are in place just now. */
 static void luo_bpf_file_add(struct luo_bpf_file *bf)
@@ -173,6 +182,15 @@ static int luo_bpf_file_take(struct luo_bpf_file *bf)
 	return 0;
 }
 
+/* The same for those that their can_preserve refuses. */
+static bool luo_bpf_file_taken(struct luo_bpf_file *bf)
+{
+	if (!READ_ONCE(bf->handler->replaced) || !bf->ops->can_preserve)
+		return true;
+	bpf_struct_ops_get(bf->ops);
+	return luo_bpf_ask(bf->handler, bf->ops, bf->file);
+}
+
 static struct luo_bpf_file *
 luo_bpf_file_alloc(struct liveupdate_file_op_args *args)
 {
@@ -198,10 +216,24 @@ static void luo_bpf_file_free(struct luo_bpf_file *bf)
 	kfree(bf);
 }
 
+static int luo_bpf_call_preserve(struct luo_bpf_file *bf,
+				 struct liveupdate_file_op_args *args)
+{
+	const struct luo_bpf_ops *ops;
+	int err = -ENOENT;
+
+	ops = luo_bpf_enter(bf, "preserve");
+	bf->writable = true;
+	if (luo_bpf_file_taken(bf))
+		err = ops->preserve(&bf->ctx, args->file);
+	else
+		luo_bpf_message(bf, LUO_BPF_JUST_REPLACED);
+	return luo_bpf_exit_err(bf, err, args);
+}
+
 static int luo_bpf_preserve(struct liveupdate_file_op_args *args)
 {
 	struct luo_bpf_file *bf = luo_bpf_file_alloc(args);
-	const struct luo_bpf_ops *ops;
 	int err;
 
 	if (!bf)
@@ -214,8 +246,7 @@ static int luo_bpf_preserve(struct liveupdate_file_op_args *args)
 	}
 	err = luo_bpf_file_take(bf);
 	if (err) {
-		args->message = kstrdup("just replaced by programs that do not take such files",
-					GFP_KERNEL);
+		args->message = kstrdup(LUO_BPF_JUST_REPLACED, GFP_KERNEL);
 		luo_bpf_record_free(&bf->record);
 		kfree(bf);
 		return err;
@@ -225,10 +256,7 @@ static int luo_bpf_preserve(struct liveupdate_file_op_args *args)
 	bf->record.ser->version = bf->ctx.version;
 	luo_bpf_save(bf);
 
-	ops = luo_bpf_enter(bf, "preserve");
-	bf->writable = true;
-	err = ops->preserve(&bf->ctx, args->file);
-	err = luo_bpf_exit_err(bf, err, args);
+	err = luo_bpf_call_preserve(bf, args);
 	if (err) {
 		luo_bpf_file_free(bf);
 		return err;
@@ -368,11 +396,16 @@ static bool luo_bpf_can_finish(struct liveupdate_file_op_args *args)
 					GFP_KERNEL);
 		return false;
 	}
-	if (err || !luo_bpf_has(luo_bpf_handler_of(args->handler),
-				LUO_BPF_OFF(can_finish)))
+	if (err)
 		return true;
 
 	bf = args->private_data;
+	if (!luo_bpf_has(bf->handler, LUO_BPF_OFF(can_finish))) {
+		/* What was loaded just now has programs, which may be replaced. */
+		if (bf->ops)
+			luo_bpf_exit(bf);
+		return true;
+	}
 	bf->ctx.retrieve_status = args->retrieve_status;
 	ops = luo_bpf_enter(bf, "can_finish");
 	if (ops->can_finish && luo_bpf_reads(ops, bf->ctx.version))
@@ -397,7 +430,7 @@ static void luo_bpf_finish(struct liveupdate_file_op_args *args)
 
 	bf = args->private_data;
 	bf->ctx.retrieve_status = args->retrieve_status;
-	if (bf->ops || luo_bpf_has(bf->handler, LUO_BPF_OFF(finish))) {
+	if (luo_bpf_has(bf->handler, LUO_BPF_OFF(finish))) {
 		ops = luo_bpf_enter(bf, "finish");
 		if (ops->finish && luo_bpf_reads(ops, bf->ctx.version))
 			ops->finish(&bf->ctx);

@@ -72,8 +72,11 @@ static bool luo_bpf_built_in(char *module)
 	return kallsyms_on_each_symbol(luo_bpf_initcall_seen, module);
 }
 
-/* Returns 0 with @f_op NULL for something of a module that is not there. */
-static int luo_bpf_resolve(const char *name,
+/*
+ * @module_only: it is not built in, as was seen before. Returns 0 with @f_op NULL
+ * for something of a module that is not there.
+ */
+static int luo_bpf_resolve(const char *name, bool module_only,
 			   const struct file_operations **f_op)
 {
 	struct luo_bpf_symbol symbol = {};
@@ -86,7 +89,8 @@ static int luo_bpf_resolve(const char *name,
 
 	module_kallsyms_on_each_symbol(colon ? module : NULL,
 				       luo_bpf_module_symbol, &symbol);
-	if (!colon || (!symbol.address && luo_bpf_built_in(module)))
+	if (!module_only &&
+	    (!colon || (!symbol.address && luo_bpf_built_in(module))))
 		kallsyms_on_each_match_symbol(luo_bpf_symbol_seen, symbol.name,
 					      &symbol);
 
@@ -111,7 +115,8 @@ static int luo_bpf_fops_parse(struct luo_bpf_fops *fops, char *names)
 			       LUO_BPF_MAX_FOPS);
 			return -E2BIG;
 		}
-		err = luo_bpf_resolve(name, &fops->fop[fops->nr].f_op);
+		err = luo_bpf_resolve(name, false,
+				      &fops->fop[fops->nr].f_op);
 		if (err == -ENOTUNIQ)
 			pr_err("handler refused: there are several '%s', name the module as in MODULE:NAME or use can_preserve\n",
 			       name);
@@ -230,7 +235,7 @@ void luo_bpf_fops_module_coming(struct luo_bpf_handler *h)
 		const struct file_operations *f_op = NULL;
 
 		if (fop->f_op ||
-		    luo_bpf_resolve(h->fops->names[i], &f_op) || !f_op)
+		    luo_bpf_resolve(h->fops->names[i], true, &f_op) || !f_op)
 			continue;
 		luo_bpf_fop_set(h, fop, f_op);
 		if (h->link && luo_bpf_fop_add(h->fops, i))

@@ -27,16 +27,16 @@ static void luo_flb_release(struct kref *ref)
 {
 	struct luo_flb *lb = container_of(ref, struct luo_flb, ref);
 	struct liveupdate_flb *flb = lb->flb;
-	const struct liveupdate_flb_ops *ops = flb->ops;
+	void (*release)(struct liveupdate_flb *flb) = flb->ops->release;
 
+	/* Who waits may free it from here on, if there is no release. */
 	rhashtable_remove_fast(&luo_flbs, &lb->by_name.node, luo_named_params);
 	mutex_unlock(&luo_flbs_lock);
 
-	/* Who waits may free it from here on. */
-	if (ops->release)
-		ops->release(flb);
+	if (release)
+		release(flb);
 	else
-		wake_up_var(flb);
+		luo_flb_wake(flb);
 	mutex_destroy(&lb->lock);
 	kfree_rcu(lb, rcu);
 }
@@ -223,7 +223,28 @@ void luo_flb_unlink(struct liveupdate_file_handler *fh,
 	luo_flb_set_put(old);
 }
 
-/* A handler that no file has any more takes its FLBs along. */
+static struct liveupdate_flb *luo_flb_first(struct liveupdate_file_handler *fh)
+{
+	struct luo_flb_set *set;
+
+	guard(mutex)(&luo_flbs_lock);
+
+	set = ACCESS_PRIVATE(fh, flbs);
+	return set ? set->links[0].lb->flb : NULL;
+}
+
+/* A handler that is unregistered, and that no file has, takes its FLBs along. */
+void luo_flb_unregister_all(struct liveupdate_file_handler *fh)
+{
+	struct liveupdate_flb *flb;
+
+	if (!READ_ONCE(ACCESS_PRIVATE(fh, flbs)))
+		return;
+	while ((flb = luo_flb_first(fh)))
+		liveupdate_unregister_flb(fh, flb);
+}
+
+/* The same for a handler with a release, which waits for nothing. */
 void luo_flb_drop_handler(struct liveupdate_file_handler *fh)
 {
 	struct luo_flb_set *old;

@@ -23,6 +23,7 @@
 #include <linux/mutex.h>
 #include <linux/rhashtable.h>
 #include <linux/string.h>
+#include <linux/wait_bit.h>
 
 /* What is found by a name, padded with zeros: it comes first in its object. */
 struct luo_named {
@@ -163,6 +164,7 @@ void luo_flb_put(struct luo_flb *lb);
 extern struct list_head luo_flb_ins;
 
 int luo_flb_in_init(void);
+bool luo_flb_is_read(void);
 struct luo_flb_in *luo_flb_in_find(const char *name);
 struct luo_flb_type *luo_flb_type_find(const char *compatible);
 struct luo_flb_pair *luo_flb_pair(const char *compatible, const char *name);
@@ -170,6 +172,14 @@ struct luo_flb_pair *luo_flb_pair(const char *compatible, const char *name);
 /* luo_flb_incoming.c */
 void luo_flb_settle(struct luo_flb_pair *pair, struct liveupdate_flb *flb);
 bool luo_flb_in_has(struct liveupdate_flb *flb);
+
+/* Who unregisters it may look again whether anything has it. */
+static inline void luo_flb_wake(struct liveupdate_flb *flb)
+{
+	/* Pairs with the barrier in prepare_to_wait_event(). */
+	smp_mb();
+	wake_up_var(flb);
+}
 
 /* Any string that ends within the length of a name. */
 static inline void *luo_named_find(struct rhashtable *table, const char *string)

@@ -14,7 +14,8 @@
 
 #include <linux/kho/abi/luo_bpf.h>
 #include <linux/module.h>
-#include <linux/wait_bit.h>
+
+#include <trace/events/luo.h>
 
 #include "luo_flb.h"
 #include "luo_internal.h"
@@ -25,8 +26,12 @@ static atomic64_t luo_flb_sessions = ATOMIC64_INIT(-1);
 /* Whether the incoming one holds it. Any context. */
 bool luo_flb_in_has(struct liveupdate_flb *flb)
 {
-	struct luo_flb_in *in = luo_flb_in_find(flb->compatible);
+	struct luo_flb_in *in;
 
+	/* Reading that fails takes back what it has read. */
+	if (!luo_flb_is_read())
+		return false;
+	in = luo_flb_in_find(flb->compatible);
 	return in && READ_ONCE(in->flb) == flb;
 }
 
@@ -52,7 +57,7 @@ static void luo_flb_unuse(struct luo_flb_in *in)
 	if (in->lb)
 		luo_flb_put(in->lb);
 	in->lb = NULL;
-	wake_up_var(flb);
+	luo_flb_wake(flb);
 	module_put(owner);
 }
 
@@ -63,7 +68,11 @@ static int luo_flb_call_retrieve(struct luo_flb_in *in)
 		.data = in->data,
 		.obj = in->obj,
 	};
-	int err = luo_errno(in->flb->ops->retrieve(&args));
+	int err;
+
+	trace_luo_flb_start(in->by_name.name, "retrieve");
+	err = luo_errno(in->flb->ops->retrieve(&args));
+	trace_luo_flb_end(in->by_name.name, "retrieve", err);
 
 	in->obj = args.obj;
 	in->status = err ?: 1;
@@ -106,7 +115,9 @@ static void luo_flb_call_finish(struct luo_flb_in *in)
 		.obj = in->obj,
 	};
 
+	trace_luo_flb_start(in->by_name.name, "finish");
 	in->flb->ops->finish(&args);
+	trace_luo_flb_end(in->by_name.name, "finish", 0);
 	luo_flb_unuse(in);
 }
 
@@ -134,6 +145,13 @@ static void luo_flb_end(struct luo_flb_in *in, struct liveupdate_flb *flb)
 				      luo_bpf_name_tag(in->by_name.name));
 	if (err == -ENODEV && !in->status) {
 		pr_warn("no file has FLB '%s' any more, and it is not registered: its memory stays reserved until it is, or until the next kexec\n",
+			in->by_name.name);
+		return;
+	}
+
+	/* The next who puts or registers it tries again. */
+	if (err == -ENOMEM && (!flb || flb->ops->retrieve_retryable)) {
+		pr_warn("no file has FLB '%s' any more, and no memory is there to end it\n",
 			in->by_name.name);
 		return;
 	}
@@ -180,7 +198,8 @@ void luo_flb_finish_file(struct luo_file *lf)
 	struct luo_flb_type *type;
 	struct luo_flb_set *set;
 
-	if (list_empty(&luo_flb_ins))
+	/* Of what could not be read nobody knows which FLBs it had. */
+	if (list_empty(&luo_flb_ins) || !*lf->compatible)
 		return;
 
 	type = luo_flb_type_find(lf->compatible);

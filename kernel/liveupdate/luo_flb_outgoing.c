@@ -11,6 +11,8 @@
 #include <linux/kexec_handover.h>
 #include <linux/module.h>
 
+#include <trace/events/luo.h>
+
 #include "luo_flb.h"
 #include "luo_internal.h"
 
@@ -18,6 +20,7 @@
 static LIST_HEAD(luo_flbs_preserved);
 static u64 luo_flbs_nr;
 static struct luo_flb_header_ser *luo_flbs_area;
+static bool luo_flbs_written;
 
 /* Room for one more record: nothing is written before the kexec. */
 static int luo_flb_reserve(void)
@@ -55,10 +58,15 @@ static int luo_flb_list(struct luo_flb *lb)
 	return 0;
 }
 
-/* The caller has another reference. */
-static void luo_flb_unlist(struct luo_flb *lb)
+/*
+ * The caller has another reference. Returns false if it is too late: the next
+ * kernel is told of it.
+ */
+static bool luo_flb_unlist(struct luo_flb *lb)
 {
 	scoped_guard(mutex, &luo_flbs_lock) {
+		if (luo_flbs_written)
+			return false;
 		list_del(&lb->list);
 		if (!--luo_flbs_nr) {
 			kho_unpreserve_free(luo_flbs_area);
@@ -66,6 +74,7 @@ static void luo_flb_unlist(struct luo_flb *lb)
 		}
 	}
 	luo_flb_put(lb);
+	return true;
 }
 
 /* Returns 1 if the module is being unloaded, which takes the FLB off its handlers. */
@@ -82,7 +91,9 @@ static int luo_flb_preserve(struct luo_flb *lb)
 	err = luo_flb_list(lb);
 	if (err)
 		goto put_module;
+	trace_luo_flb_start(lb->by_name.name, "preserve");
 	err = luo_errno(ops->preserve(&args));
+	trace_luo_flb_end(lb->by_name.name, "preserve", err);
 	if (err)
 		goto unlist;
 	lb->data = args.data;
@@ -107,8 +118,11 @@ static void luo_flb_unpreserve(struct luo_flb *lb)
 
 	lockdep_assert_held(&lb->lock);
 
+	if (!luo_flb_unlist(lb))
+		return;
+	trace_luo_flb_start(lb->by_name.name, "unpreserve");
 	ops->unpreserve(&args);
-	luo_flb_unlist(lb);
+	trace_luo_flb_end(lb->by_name.name, "unpreserve", 0);
 	module_put(ops->owner);
 }
 
@@ -211,6 +225,8 @@ u64 luo_flb_write(void)
 
 	guard(mutex)(&luo_flbs_lock);
 
+	/* From here on there is no way back. Who got an FLB may put it still. */
+	luo_flbs_written = true;
 	if (!luo_flbs_area)
 		return 0;
 
@@ -228,7 +244,7 @@ u64 luo_flb_write(void)
 		ser++;
 		luo_flbs_area->count++;
 	}
-	return virt_to_phys(luo_flbs_area);
+	return luo_flbs_area->count ? virt_to_phys(luo_flbs_area) : 0;
 }
 
 /**

@@ -125,6 +125,13 @@ static int luo_flb_read_all(u64 pa)
 	return 0;
 }
 
+/* Whether they are known, and so stay. */
+bool luo_flb_is_read(void)
+{
+	/* Who sees that they are read sees them. */
+	return smp_load_acquire(&luo_flb_in_read);
+}
+
 /**
  * luo_flb_read - see to it that the FLBs of the previous kernel are known
  *
@@ -136,8 +143,7 @@ int luo_flb_read(void)
 	u64 pa = luo_incoming_root()->flbs_pa;
 	int err = 0;
 
-	/* Who sees that they are read sees them. */
-	if (smp_load_acquire(&luo_flb_in_read))
+	if (luo_flb_is_read())
 		return 0;
 
 	guard(mutex)(&luo_flb_in_lock);

@@ -300,7 +300,8 @@ int luo_handler_register(struct liveupdate_file_handler *fh, bool listed)
  *
  * No file gets the handler from here on. Files that have it keep it, and this
  * waits until the last of them is unpreserved or finished, and takes its FLBs off
- * it: when it returns, no callback runs and none will. A module that is its
+ * it as liveupdate_unregister_flb() does: when it returns, no callback runs and
+ * none will. A module that is its
  * handler's owner can't be unloaded before that in the first place, so its exit
  * does not wait. If the handler has a release, this does not wait either.
  *
@@ -325,7 +326,7 @@ void liveupdate_unregister_file_handler(struct liveupdate_file_handler *fh)
 	}
 	wait_var_event(&ACCESS_PRIVATE(fh, users),
 		       !atomic_read(&ACCESS_PRIVATE(fh, users)));
-	luo_flb_drop_handler(fh);
+	luo_flb_unregister_all(fh);
 	synchronize_rcu();
 }
 EXPORT_SYMBOL_GPL(liveupdate_unregister_file_handler);

@@ -328,6 +328,7 @@ void luo_handler_put(struct liveupdate_file_handler *fh);
 
 /* luo_flb.c, luo_flb_outgoing.c */
 int luo_flb_init(void);
+void luo_flb_unregister_all(struct liveupdate_file_handler *fh);
 void luo_flb_drop_handler(struct liveupdate_file_handler *fh);
 int luo_flb_preserve_file(struct luo_file *lf);
 void luo_flb_unpreserve_file(struct luo_file *lf);

@@ -220,6 +220,47 @@ TRACE_EVENT(luo_file_end,
 		  __get_str(callback), __entry->bytes, __entry->ret)
 );
 
+TRACE_EVENT(luo_flb_start,
+
+	TP_PROTO(const char *flb, const char *callback),
+
+	TP_ARGS(flb, callback),
+
+	TP_STRUCT__entry(
+		__string(flb, flb)
+		__string(callback, callback)
+	),
+
+	TP_fast_assign(
+		__assign_str(flb);
+		__assign_str(callback);
+	),
+
+	TP_printk("flb=%s callback=%s", __get_str(flb), __get_str(callback))
+);
+
+TRACE_EVENT(luo_flb_end,
+
+	TP_PROTO(const char *flb, const char *callback, int ret),
+
+	TP_ARGS(flb, callback, ret),
+
+	TP_STRUCT__entry(
+		__string(flb, flb)
+		__string(callback, callback)
+		__field(int, ret)
+	),
+
+	TP_fast_assign(
+		__assign_str(flb);
+		__assign_str(callback);
+		__entry->ret = ret;
+	),
+
+	TP_printk("flb=%s callback=%s ret=%d", __get_str(flb),
+		  __get_str(callback), __entry->ret)
+);
+
 #endif /* _TRACE_LUO_H */
 
 /* This part must be outside protection */

@@ -38,8 +38,11 @@ union luo_kunit_page_info {
 
 int luo_kunit_init(struct kunit *test)
 {
-	struct luo_kunit *k = kunit_kzalloc(test, sizeof(*k), GFP_KERNEL);
+	struct luo_kunit *k;
 
+	if (!kho_is_enabled())
+		kunit_skip(test, "KHO is off: boot with kho=on");
+	k = kunit_kzalloc(test, sizeof(*k), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, k);
 	k->own = alloc_page(GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, k->own);
