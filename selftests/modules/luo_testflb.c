@@ -290,26 +290,36 @@ static struct liveupdate_file_handler luo_testflb_handlers[2] = {
 static int luo_testflb_registered;
 
 /* Unregistering what is not registered does nothing. */
+static void luo_testflb_unregister(int h)
+{
+	for (unsigned int i = 0; i < flbs; i++)
+		liveupdate_unregister_flb(&luo_testflb_handlers[h], &testflbs[i].flb);
+	liveupdate_unregister_file_handler(&luo_testflb_handlers[h]);
+}
+
 static void luo_testflb_unregister_all(void)
 {
-	for (int h = luo_testflb_registered - 1; h >= 0; h--) {
-		misc_deregister(&luo_testflb_devs[h]);
-		for (unsigned int i = 0; i < flbs; i++)
-			liveupdate_unregister_flb(&luo_testflb_handlers[h], &testflbs[i].flb);
-		liveupdate_unregister_file_handler(&luo_testflb_handlers[h]);
+	while (luo_testflb_registered) {
+		misc_deregister(&luo_testflb_devs[--luo_testflb_registered]);
+		luo_testflb_unregister(luo_testflb_registered);
 	}
 }
 
+/* The device comes last: who opens it can register FLBs. */
 static int luo_testflb_register(int h, unsigned int nr)
 {
-	int err = misc_register(&luo_testflb_devs[h]);
+	int err = liveupdate_register_file_handler(&luo_testflb_handlers[h]);
 
 	if (err)
 		return err;
-	luo_testflb_registered++;
-	err = liveupdate_register_file_handler(&luo_testflb_handlers[h]);
 	for (unsigned int i = 0; i < nr && !err; i++)
 		err = liveupdate_register_flb(&luo_testflb_handlers[h], &testflbs[i].flb);
+	if (!err)
+		err = misc_register(&luo_testflb_devs[h]);
+	if (err)
+		luo_testflb_unregister(h);
+	else
+		luo_testflb_registered++;
 	return err;
 }
 
