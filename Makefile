@@ -28,8 +28,7 @@ tools: ## build libluo-bpf, libbpf and bpftool to out/ARCH/tools
 	@scripts/prepare --tools
 
 install: ## install libluo-bpf; DESTDIR= and PREFIX= as usual
-	@scripts/prepare --tools
-	@$(MAKE) -s -C tools install
+	@scripts/prepare --install
 
 shell: ## a VM with everything in it
 	@scripts/prepare luo

@@ -15,12 +15,20 @@ kbuild_setup() {
 	build=$OUT/$ARCH/build/$variant
 	image=$OUT/$ARCH/image/$variant
 	case $ARCH in
-	x86_64) karch=x86_64 kimage=arch/x86/boot/bzImage target=bzImage triple=x86_64-linux-gnu ;;
-	arm64) karch=arm64 kimage=arch/arm64/boot/Image target=Image triple=aarch64-linux-gnu ;;
+	x86_64) karch=x86_64 kimage=arch/x86/boot/bzImage target=bzImage triple=x86_64-linux-gnu deb_arch=amd64 ;;
+	arm64) karch=arm64 kimage=arch/arm64/boot/Image target=Image triple=aarch64-linux-gnu deb_arch=arm64 ;;
 	*) die "ARCH=$ARCH is not supported: use x86_64 or arm64" ;;
 	esac
 	cross=
 	[ "$(uname -m)" = "${triple%%-*}" ] || cross=$triple-
+	# Programs link against what scripts/fetch-sysroot fetched, where the machine's own is of
+	# no use.
+	sysroot=$OUT/base/sysroot-$ARCH
+	program_cc=${cross}gcc
+	if [ -n "$cross" ]; then
+		program_cc+=" -isystem $sysroot/usr/include -isystem $sysroot/usr/include/$triple"
+		program_cc+=" -L$sysroot/usr/lib/$triple -Wl,-rpath-link=$sysroot/usr/lib/$triple"
+	fi
 	export KERNEL_SRC=$src KERNEL_CC=${cross}gcc
 	hostcc=gcc
 	if command -v ccache > /dev/null; then

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <linux/kexec.h>
+#include <stdio.h>
 #include <sys/reboot.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,13 +15,28 @@
 #include "tap.h"
 #include "vm.h"
 
+/* Somewhere in the first large piece of memory, which each machine has elsewhere. */
+static unsigned long ram(void)
+{
+	FILE *f = fopen("/proc/iomem", "re");
+	unsigned long start = 0, end = 0;
+	char line[256];
+
+	while (f && end - start < MIB(64) && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%lx-%lx : System RAM", &start, &end) != 2)
+			end = start;
+	if (f)
+		fclose(f);
+	return start + MIB(32);
+}
+
 /* A page that no test gets to run. */
 static int load_without_kho(void)
 {
 	static char page[4096];
 	struct kexec_segment segment = {
 		.buf = page, .bufsz = sizeof(page),
-		.mem = (void *)(16UL << 20), .memsz = sizeof(page),
+		.mem = (void *)ram(), .memsz = sizeof(page),
 	};
 
 	return syscall(SYS_kexec_load, (unsigned long)segment.mem, 1UL, &segment,
