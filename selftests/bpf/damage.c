@@ -46,7 +46,7 @@ static void read_lines(void)
 
 static const char *victim(int i)
 {
-	static char name[16];
+	static char name[20];
 
 	snprintf(name, sizeof(name), "victim-%d", i);
 	return name;
