@@ -14,6 +14,7 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/kexec_handover.h>
+#include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/xxhash.h>
