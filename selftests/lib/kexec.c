@@ -16,7 +16,7 @@
 
 #define CMDLINE_MAX 2048
 
-static const char *next_image = "/boot/kernel";
+static const char *next_image;
 static char next_args[512];
 static bool loaded;
 
@@ -79,6 +79,14 @@ void vm_kexec_image(const char *image)
 	next_image = image;
 }
 
+/* With luo_other, each kexec goes to the other of two kernels. */
+static const char *image(void)
+{
+	if (next_image)
+		return next_image;
+	return vm_arg("luo_other") && vm_stage() % 2 == 0 ? "/boot/kernel2" : "/boot/kernel";
+}
+
 static void next_cmdline(char *line)
 {
 	char words[sizeof(next_args)], *save = NULL;
@@ -107,7 +115,7 @@ int vm_kexec_load(void)
 	if (access("/boot/initrd", R_OK) && system("vm-boot-files"))
 		return -ENOENT;
 	next_cmdline(line);
-	kernel = open(next_image, O_RDONLY | O_CLOEXEC);
+	kernel = open(image(), O_RDONLY | O_CLOEXEC);
 	initrd = open("/boot/initrd", O_RDONLY | O_CLOEXEC);
 	if (kernel < 0 || initrd < 0 ||
 	    syscall(SYS_kexec_file_load, kernel, initrd, strlen(line) + 1, line, 0UL))

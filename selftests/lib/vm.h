@@ -19,7 +19,10 @@ long vm_arg_num(const char *key, long otherwise);
 /* Add KEY=VALUE to the next kernel's command line; a former KEY goes. */
 void vm_kexec_arg(const char *key, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-/* Boot @image (/boot/kernel or /boot/kernel2) next instead of the same kernel. */
+/*
+ * Boot @image (/boot/kernel or /boot/kernel2) next; without this the same kernel, or
+ * with luo_other on the command line the other one.
+ */
 void vm_kexec_image(const char *image);
 /*
  * Load the next kernel, so that vm_kexec() has only the jump left to do. No

@@ -24,7 +24,16 @@ kernel_image() {
 vm_defaults() {
 	DESC='' RUN='' KERNEL=luo KERNEL2='' MEM=1G SMP=2 APPEND='' ICOUNT=0
 	INITRD=$GUEST/initrd
-	KEXECS=0 TIMEOUT=120 LOG_MUST='' LOG_ALLOW=''
+	KEXECS=0 TIMEOUT=120 LOG_MUST='' LOG_ALLOW='' OTHER=1
+}
+
+# vm_other: with VM_OTHER, each kexec of the spec goes to the other of two kernels; false
+# if it makes none, or says that it can't.
+vm_other() {
+	[ -n "${VM_OTHER:-}" ] || return 0
+	[ "$KERNEL$KERNEL2" = luo ] && [ "$KEXECS" -gt 0 ] && [ "$OTHER" = 1 ] || return 1
+	KERNEL2=$VM_OTHER
+	APPEND+=" luo_other=1"
 }
 
 # vm_images: build what the VM described by the variables of a spec needs.
