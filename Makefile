@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # What people call; the mechanics are in scripts/ and selftests/vm/.
 
-export OUT   ?= $(CURDIR)/out
+OUT          ?= $(CURDIR)/out
+override OUT := $(abspath $(OUT))
+export OUT
 export ARCH  ?= x86_64
 export DEBUG ?=
 export T     ?=
 
 help: ## print this
 	@echo 'usage: make VERB [ARCH=x86_64|arm64]'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 11
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 17
 
 demo: ## watch a live update: from a fresh checkout to files carried over a kexec
 	@scripts/prepare luo
@@ -17,6 +19,9 @@ demo: ## watch a live update: from a fresh checkout to files carried over a kexe
 test: ## run every test; T=pattern runs some, DEBUG=1 runs them on a kernel with all checkers
 	@scripts/prepare luo stock $(if $(filter-out 0,$(DEBUG)),debug)
 	@selftests/vm/run-tests $(T)
+
+test-versions: ## every test on Linux 7.2 too, and live updates between it and the base
+	@scripts/test-versions $(T)
 
 kernel: ## build our kernel to out/ARCH/image/luo
 	@scripts/prepare luo
@@ -43,7 +48,7 @@ bench: ## what it costs, beside the stock kernel: a table, CSV and plots under o
 	@bench/run
 
 clean: ## remove what was built; the fetched base stays
-	find $(OUT) -mindepth 1 -maxdepth 1 ! -name base -exec rm -rf {} +
+	find $(OUT) $(wildcard $(OUT)/[0-9].*) -mindepth 1 -maxdepth 1 ! -name base ! -name '[0-9].*' -exec rm -rf {} +
 
-.PHONY: help demo test kernel handlers tools install shell check bench clean
+.PHONY: help demo test test-versions kernel handlers tools install shell check bench clean
 .SILENT: help

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The base's own liveupdate selftests, unmodified, static, against our headers.
 # (Their Makefile would write objects into the base.)  Called by scripts/prepare.
+# What they share is in lib/, or in luo_test_utils.c up to 7.2.
 
 SRC := $(BASE)/tools/testing/selftests/liveupdate
 DST := $(OUT)/$(ARCH)/base-selftests
@@ -9,7 +10,7 @@ UAPI := $(OUT)/src/luo/include/uapi/linux/liveupdate.h
 INC := $(OUT)/$(ARCH)/obj/base-selftests/include
 CC  := $(CROSS_COMPILE)gcc
 PROGS := liveupdate luo_kexec_simple luo_multi_session luo_stress_files luo_stress_sessions
-COMMON := $(wildcard $(SRC)/lib/*.c $(SRC)/lib/include/*.h $(SRC)/../kselftest*.h $(SRC)/../kselftest/*.h) \
+COMMON := $(wildcard $(SRC)/lib/*.c $(SRC)/lib/include/*.h $(SRC)/luo_test_utils.[ch] $(SRC)/../kselftest*.h $(SRC)/../kselftest/*.h) \
 	$(INC)/linux/liveupdate.h
 
 all: $(addprefix $(DST)/,$(PROGS)) $(DST)/do_kexec.sh
