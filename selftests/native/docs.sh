@@ -23,8 +23,8 @@ compare() {
 }
 
 # What the pages show, and what the Makefile has.
-verbs_shown() { grep -hoE '(^ +|`)make [a-z]+' "${pages[@]}" | sed 's/.*make //'; }
-verbs() { sed -n '/^help:/d; s/^\([a-z]*\):.*## .*/\1/p' Makefile; }
+verbs_shown() { grep -hoE '(^ +|`)make [a-z-]+' "${pages[@]}" | sed 's/.*make //'; }
+verbs() { sed -n '/^help:/d; s/^\([a-z-]*\):.*## .*/\1/p' Makefile; }
 
 # Ours, or in the kernel tree that ours is laid over.
 there_is() { compgen -G "$1" > /dev/null || compgen -G "${OUT:-out}/src/luo/$1" > /dev/null; }
