@@ -14,7 +14,8 @@ int luo_handlers(struct bpf_iter__luo_handler *ctx)
 		BPF_SEQ_PRINTF(seq, "HANDLER STATE FILES MAP VERSION MIN-VERSION\n");
 	if (handler)
 		BPF_SEQ_PRINTF(seq, "%s %s %llu %u %u %u\n", handler->compatible,
-			       handler->state, handler->users, handler->map_id, handler->version, handler->min_version);
+			       handler->state, handler->users, handler->map_id,
+			       handler->version, handler->min_version);
 	return 0;
 }
 

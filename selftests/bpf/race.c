@@ -183,7 +183,8 @@ static void race_types(int seconds)
 	stop = true;
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
-	tap_note("types swapped %d times, %d times a file of the second was taken", replaced, nulls);
+	tap_note("types swapped %d times, %d times a file of the second was taken", replaced,
+		 nulls);
 	check_eq(any[0]->wrong, 0, "files in programs that do not take them");
 	check(replaced && nulls && any[0]->preserved, "each side had its turn");
 }
