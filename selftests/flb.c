@@ -153,8 +153,29 @@ static void unregister(void)
 	close(two);
 	check_eq(testflb_calls("unpreserve 1"), 1, "unregister: it has the one that is left");
 	check_undone("unregister");
+}
+
+/* Another handler gets the FLB while the one that lost it waits. */
+static void register_meanwhile(void)
+{
+	int session = create("meanwhile"), status = -1;
+	pid_t pid, done = 0;
+
 	check_eq(testflb_do("a", "register", 2), 0, "register: again");
-	check_eq(testflb_do("a", "unregister", 2), 0, "unregister: not in use, at once");
+	preserve(session, "a", 1);
+	pid = unregister_waiting();
+	check_eq(waitpid(pid, &status, WNOHANG), 0, "meanwhile: unregistering waits");
+	vm_log_mark();
+	check_eq(testflb_do("b", "register", 2), 0, "meanwhile: another handler gets it");
+	for (int i = 0; i < 100 && !done; i++) {
+		usleep(50000);
+		done = waitpid(pid, &status, WNOHANG);
+	}
+	check(done == pid && !status, "meanwhile: there is nothing to wait for any more");
+	check_eq(testflb_calls("unpreserve"), 0, "meanwhile: the file keeps what it has");
+	close(session);
+	check_eq(testflb_do("b", "unregister", 2), 0, "unregister: not in use, at once");
+	check_undone("meanwhile");
 }
 
 static void reload(const char *params)
@@ -195,6 +216,7 @@ static void outgoing(void)
 	failures();
 	get_outgoing();
 	unregister();
+	register_meanwhile();
 	release();
 
 	snprintf(params, sizeof(params), "flbs=%d a=%d b=2", MANY, MANY);

@@ -110,6 +110,12 @@ static void *loader(void *arg)
 	return NULL;
 }
 
+static bool turned(void)
+{
+	return preserved > 20 && registered > 20 && loads > 2;
+}
+
+/* For so long, and on a slow machine until each side had its turn. */
 static void run(void *(*const *fns)(void *arg), int count)
 {
 	pthread_t threads[8];
@@ -117,7 +123,7 @@ static void run(void *(*const *fns)(void *arg), int count)
 	stop = false;
 	for (uintptr_t i = 0; i < (uintptr_t)count; i++)
 		pthread_create(&threads[i], NULL, fns[i], (void *)i);
-	for (int i = 0; i < SECONDS * 10 && finished < SESSIONS; i++)
+	for (int i = 0; (i < SECONDS * 10 || (i < 600 && !turned())) && finished < SESSIONS; i++)
 		usleep(100000);
 	stop = true;
 	for (int i = 0; i < count; i++)

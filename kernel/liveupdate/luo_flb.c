@@ -193,7 +193,9 @@ static struct luo_flb_set *luo_flb_link(struct liveupdate_file_handler *fh,
 		return ERR_CAST(lb);
 	}
 
-	lb->handlers++;
+	/* Who waits for a last handler to be rid of it waits no longer. */
+	if (!lb->handlers++)
+		luo_flb_wake(flb);
 	luo_flb_set_fill(set, old, NULL);
 	set->links[set->nr - 1] = (struct luo_flb_link) { lb, pair };
 	return luo_flb_set_swap(fh, set);
@@ -342,9 +344,10 @@ static bool luo_flb_lingers(struct liveupdate_flb *flb)
  * unpreserved with the last of them, or handed over to the next kernel.
  *
  * When it is off its last handler, this waits until nothing has it: no callback
- * runs then and none will. An FLB that is preserved or retrieved holds the module
- * that is its owner, so the exit of that does not wait. If the FLB has a release,
- * this does not wait either.
+ * runs then and none will. Nor does it wait longer than until a handler has it
+ * again. An FLB that is preserved or retrieved holds the module that is its owner,
+ * so the exit of that does not wait. If the FLB has a release, this does not wait
+ * either.
  *
  * Context: may sleep, possibly for long. Not from a callback of a handler or an
  * FLB, and not with a lock that one takes.
