@@ -19,8 +19,15 @@
 #define FILES 200
 /* Before those, so that no hash table grows while others are measured */
 #define WARM_UP 1000
-/* Percent of the one in C, all calls of a file together */
+/*
+ * Percent of the one in C, all calls of a file together. The goal is 120; arm64 takes a
+ * quarter fewer instructions in C, and a third more for what BPF adds.
+ */
+#if defined(__aarch64__)
+#define LIMIT 130
+#else
 #define LIMIT 120
+#endif
 
 enum { C, BPF, SIDES };
 enum { PRESERVE, RETRIEVE, FINISH, CALLS };
