@@ -43,6 +43,8 @@ struct luo_handler {
 	struct bpf_map *map;
 	char *compatible;
 	char *pin;
+	char *fops;			/* of @info */
+	struct luo_handler_info info;
 	int link_fd;			/* negative: not attached */
 	bool loaded;
 };

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0
+# What tests the client API without a VM: tools/NAME.c becomes the native test NAME,
+# with the sources that it tests compiled with sanitizers. Included by Makefile.
+
+SAN	:= $(OBJ)/san
+SAN_CFLAGS := -O1 -g -std=gnu11 -D_GNU_SOURCE $(WARN) -fsanitize=address,undefined \
+	   -I$(TOP)/selftests/lib -I$(TOP)/tools/lib/luo-bpf \
+	   -I$(OBJ)/include -isystem $(KSFT) -isystem $(TOOLS)/libbpf/include
+
+SAN_LIB	:= $(patsubst $(TOP)/tools/lib/luo-bpf/%.c,$(SAN)/lib/%.o,$(wildcard $(TOP)/tools/lib/luo-bpf/*.c))
+SAN_SERVER := $(SAN)/tests/server.o $(SAN)/tap.o
+
+# The libbpf that there is must be one for this machine.
+ifeq ($(CROSS_COMPILE),)
+check-native: $(NATIVE)/luo_client
+endif
+
+$(SAN)/lib/%.o: $(TOP)/tools/lib/luo-bpf/%.c $(OBJ)/include/linux/liveupdate.h
+$(SAN)/tests/%.o: $(TOP)/selftests/tools/%.c $(OBJ)/include/linux/liveupdate.h
+$(SAN)/tap.o: $(TOP)/selftests/lib/tap.c
+$(SAN)/%.o:
+	@mkdir -p $(@D)
+	$(HOSTCC) $(SAN_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Where there are no sessions, the test has its own.
+$(NATIVE)/luo_client: $(SAN)/tests/luo_client.o $(SAN_SERVER) $(SAN_LIB)
+	@mkdir -p $(@D)
+	$(HOSTCC) -fsanitize=address,undefined -pthread -Wl,--wrap=ioctl -o $@ $^ \
+		-ljson-c $(TOOLS)/libbpf/libbpf.a -lelf -lz
+
+-include $(wildcard $(SAN)/*.d $(SAN)/*/*.d)
