@@ -125,7 +125,7 @@ if [ -x "$out/tools/luod" ]; then
 fi
 
 if command -v man > /dev/null; then
-	for page in tools/man/*; do
+	for page in tools/man/*.[1-8]; do
 		compare "$(basename "$page"): no warning" < <(LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 > /dev/null)
 	done
 else

@@ -17,11 +17,12 @@
 #include "server.h"
 #include "tap.h"
 
-#define OK(cmd) "{\"cmd\":\"" cmd "\",\"status\":\"ok\",\"seq\":$S}\n"
-#define ERROR(cmd, error) "{\"cmd\":\"" cmd "\",\"status\":\"error\",\"error\":\"" error "\"," \
-			  "\"message\":\"do this\",\"seq\":$S}\n"
-#define WANT(cmd) "\"cmd\":\"" cmd "\""
-#define START "{\"event\":\"START_PRESERVATION\",\"id\":\"vm-7\",\"timeout\":30000}\n"
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+#define OK(cmd) "{'cmd':'" cmd "','status':'ok','seq':$S}\n"
+#define ERROR(cmd, error) \
+	"{'cmd':'" cmd "','status':'error','error':'" error "','message':'do this','seq':$S}\n"
+#define WANT(cmd) "'cmd':'" cmd "'"
+#define START "{'event':'START_PRESERVATION','id':'vm-7','timeout':30000}\n"
 
 static char said[4096];
 
@@ -95,7 +96,7 @@ static void test_connect(void)
 		{ .want = WANT("HELLO"), .send = ERROR("HELLO", "EPROTONOSUPPORT") }, {} };
 	static const struct server_step full[] = {
 		{ .want = WANT("HELLO"), .hang_up = true, .send =
-		  "{\"status\":\"error\",\"error\":\"EMFILE\",\"message\":\"too many clients\"}\n" },
+		  "{'status':'error','error':'EMFILE','message':'too many clients'}\n" },
 		{} };
 	struct luo_client_opts unknown[2] = { { .sz = sizeof(unknown) }, { .sz = 1 } };
 	char longest[200];
@@ -122,14 +123,15 @@ static void test_connect(void)
 static void test_update(void)
 {
 	static const struct server_step steps[] = {
-		{ .want = "\"id\":\"vm-7\"", .send = OK("SUBSCRIBE") },
+		{ .want = "'id':'vm-7'", .send = OK("SUBSCRIBE") },
 		{ .send = START, .fds = 1, .name = "vm-7" },
 		{ .want = WANT("READY"), .send = OK("READY") },
-		{ .send = "{\"event\":\"CANCELLED\",\"id\":\"vm-7\",\"error\":\"ETIMEDOUT\","
-			  "\"message\":\"vm-8 was late\"}\n{\"event\":\"NEWS\",\"of\":\"tomorrow\"}\n" },
+		{ .send =
+		  "{'event':'CANCELLED','id':'vm-7','error':'ETIME','message':'one was late'}\n" },
+		{ .send = "{'event':'NEWS','of':'tomorrow'}\n" },
 		{ .send = START, .fds = 1, .name = "vm-7", .bytewise = true },
-		{ .want = "\"message\":\"no memory\"", .send = OK("FAILED") },
-		{ .send = "{\"event\":\"KEXEC\",\"id\":\"vm-7\"}\n" },
+		{ .want = "'message':'no memory'", .send = OK("FAILED") },
+		{ .send = "{'event':'KEXEC','id':'vm-7'}\n" },
 		{ .want = WANT("UNSUBSCRIBE"), .send = ERROR("UNSUBSCRIBE", "ENOTCONN") },
 		{} };
 	struct luo_event event = { .sz = sizeof(event) };
@@ -146,8 +148,8 @@ static void test_update(void)
 	luo_session__close(event.session);
 	check_eq(luo_client__ready(client), 0, "update: ready");
 	check_eq(luo_client__wait(client, &event, -1), 0, "update: an event");
-	check(event.type == LUO_EVENT_CANCELLED && event.error == -ETIMEDOUT && !event.session &&
-	      !strcmp(event.message, "vm-8 was late"), "update: which ends it, and why");
+	check(event.type == LUO_EVENT_CANCELLED && event.error == -ETIME && !event.session &&
+	      !strcmp(event.message, "one was late"), "update: which ends it, and why");
 	check_eq(luo_client__wait(client, &event, -1), 0, "update: one that is not known is skipped");
 	check(event.type == LUO_EVENT_START_PRESERVATION && event.session, "update: another one");
 	luo_session__close(event.session);
@@ -164,13 +166,14 @@ static void test_update(void)
 static void test_sessions(void)
 {
 	static const struct server_step steps[] = {
-		{ .want = WANT("CREATE") ",\"id\":\"vm-7\",\"keep\":true", .send = OK("CREATE"),
+		{ .want = WANT("CREATE") ",'id':'vm-7','keep':true", .send = OK("CREATE"),
 		  .fds = 1, .name = "vm-7" },
-		{ .want = WANT("KEEP") ",\"id\":\"vm-7\"", .send = OK("KEEP"), .takes = 1 },
-		{ .want = WANT("CREATE") ",\"id\":\"a b\",\"seq\"", .send = ERROR("CREATE", "EEXIST") },
-		{ .want = WANT("RELEASE") ",\"id\":\"vm-7\",\"finish\":true", .send = OK("RELEASE") },
-		{ .want = WANT("RELEASE") ",\"id\":\"vm-8\",\"seq\"", .send = ERROR("RELEASE", "ENOENT") },
-		{ .want = WANT("CLAIM") ",\"id\":\"vm-7\"", .send = OK("CLAIM"), .fds = 1,
+		{ .want = WANT("KEEP") ",'id':'vm-7'", .send = OK("KEEP"), .takes = 1 },
+		{ .want = WANT("CREATE") ",'id':'a b','seq'", .send = ERROR("CREATE", "EEXIST") },
+		{ .want = WANT("RELEASE") ",'id':'vm-7','finish':true", .send = OK("RELEASE") },
+		{ .want = WANT("RELEASE") ",'id':'vm-8','seq'",
+		  .send = ERROR("RELEASE", "ENOENT") },
+		{ .want = WANT("CLAIM") ",'id':'vm-7'", .send = OK("CLAIM"), .fds = 1,
 		  .name = "vm-7", .bytewise = true },
 		{ .want = WANT("CLAIM"), .send = ERROR("CLAIM", "EBUSY") },
 		{ .want = WANT("CLAIM"), .send = ERROR("CLAIM", "ENOTHINGLIKEIT") },
@@ -212,21 +215,25 @@ static void test_request(void)
 	static const struct server_step steps[] = {
 		{ .want = WANT("LOAD"), .send = OK("LOAD"), .takes = 2 },
 		{ .want = WANT("CREATE"), .send = OK("CREATE"), .fds = 1 },
-		{ .want = WANT("UPDATE"), .send = "{\"event\":\"PROGRESS\",\"step\":\"check\"}\n"
-			"{\"event\":\"PROGRESS\",\"step\":\"preserve\"}\n" ERROR("UPDATE", "ENOEXEC") },
-		{ .want = WANT("UPDATE"), .send = "{\"event\":\"PROGRESS\",\"step\":\"check\"}\n" },
-		{ .want = WANT("STATUS"), .send = "{\"cmd\":\"UPDATE\",\"status\":\"ok\",\"seq\":5}\n"
-			"{\"cmd\":\"STATUS\",\"status\":\"ok\",\"state\":\"idle\",\"seq\":$S}\n" },
+		{ .want = WANT("UPDATE"), .send = "{'event':'PROGRESS','step':'check'}\n"
+			"{'event':'PROGRESS','step':'preserve'}\n" ERROR("UPDATE", "ENOEXEC") },
+		{ .want = WANT("UPDATE"), .send = "{'event':'PROGRESS','step':'check'}\n" },
+		{ .want = WANT("STATUS"), .send = "{'cmd':'UPDATE','status':'ok','seq':5}\n"
+			"{'cmd':'STATUS','status':'ok','state':'idle','seq':$S}\n" },
 		{} };
 	int given[2] = { 0, 1 }, got[2], fds = open_fds();
-	LIBBPF_OPTS(luo_request_opts, opts, .fds = given, .nr_fds = 2);
+	struct luo_request_opts opts = { .sz = sizeof(opts), .fds = given, .nr_fds = 2 };
 	struct server *server;
 	struct luo_client *client = start(&server, steps, 0);
 	char *answer = "unset", *large = malloc(70000);
 
 	check_eq(luo_client__request(client, "{\"cmd\":\"LOAD\"}", NULL, &opts), 0,
 		 "request: descriptors go along");
-	opts = (struct luo_request_opts) { .sz = sizeof(opts), .answer_fds = got, .nr_answer_fds = 2 };
+	opts = (struct luo_request_opts) {
+		.sz = sizeof(opts),
+		.answer_fds = got,
+		.nr_answer_fds = 2,
+	};
 	check_eq(luo_client__request(client, "{\"cmd\":\"CREATE\",\"id\":\"a\"}", NULL, &opts), 0,
 		 "request: descriptors come back");
 	check(got[0] >= 0 && got[1] == -1, "request: as many as there are");
@@ -272,50 +279,52 @@ static const struct {
 	{ "an empty line", { .send = "\n" }, -EPROTO },
 	{ "an array", { .send = "[1]\n" }, -EPROTO },
 	{ "two objects in a line", { .send = "{} {}\n" }, -EPROTO },
-	{ "not UTF-8", { .send = "{\"cmd\":\"\xff\"}\n" }, -EPROTO },
-	{ "a nest", { .send = "{\"a\":[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]}\n" }, -EPROTO },
-	{ "an endless line", { .fill = 200000 }, -EMSGSIZE },
-	{ "a line of one byte too many", { .fill = 65536, .send = "\n" }, -EMSGSIZE },
-	{ "half a message", { .send = "{\"cmd\":", .hang_up = true }, -ECONNRESET },
+	{ "not UTF-8", { .send = "{'cmd':'\xff'}\n" }, -EPROTO },
+	{ "a nest", { .send = "{'a':[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]}\n" }, -EPROTO },
+	{ "an endless line", { .fill = 200000 }, -EPROTO },
+	{ "a line of one byte too many", { .fill = 65536, .send = "\n" }, -EPROTO },
+	{ "half a message", { .send = "{'cmd':", .hang_up = true }, -ECONNRESET },
 	{ "nothing", { .hang_up = true }, -ECONNRESET },
-	{ "no cmd, no event", { .send = "{\"seq\":$S}\n" }, -EPROTO },
-	{ "no seq", { .send = "{\"cmd\":\"CLAIM\",\"status\":\"ok\"}\n" }, -EPROTO },
-	{ "a seq of tomorrow", { .send = "{\"cmd\":\"CLAIM\",\"status\":\"ok\",\"seq\":99}\n" }, -EPROTO },
-	{ "a seq that is a string", { .send = "{\"cmd\":\"CLAIM\",\"status\":\"ok\",\"seq\":\"2\"}\n" },
+	{ "no cmd, no event", { .send = "{'seq':$S}\n" }, -EPROTO },
+	{ "no seq", { .send = "{'cmd':'CLAIM','status':'ok'}\n" }, -EPROTO },
+	{ "a seq of tomorrow", { .send = "{'cmd':'CLAIM','status':'ok','seq':99}\n" }, -EPROTO },
+	{ "a seq that is a string", { .send = "{'cmd':'CLAIM','status':'ok','seq':'2'}\n" },
 	  -EPROTO },
 	{ "another cmd", { .send = OK("CREATE"), .fds = 1 }, -EPROTO },
-	{ "no status", { .send = "{\"cmd\":\"CLAIM\",\"seq\":$S}\n" }, -EPROTO },
-	{ "a status that is a number", { .send = "{\"cmd\":\"CLAIM\",\"status\":1,\"seq\":$S}\n" }, -EPROTO },
-	{ "an unknown status", { .send = "{\"cmd\":\"CLAIM\",\"status\":\"so\",\"seq\":$S}\n" }, -EPROTO },
-	{ "an error without a name", { .send = "{\"cmd\":\"CLAIM\",\"status\":\"error\",\"seq\":$S}\n" },
+	{ "no status", { .send = "{'cmd':'CLAIM','seq':$S}\n" }, -EPROTO },
+	{ "a status, a number", { .send = "{'cmd':'CLAIM','status':1,'seq':$S}\n" }, -EPROTO },
+	{ "an unknown status", { .send = "{'cmd':'CLAIM','status':'so','seq':$S}\n" }, -EPROTO },
+	{ "an error without a name", { .send = "{'cmd':'CLAIM','status':'error','seq':$S}\n" },
 	  -EPROTO },
-	{ "a message with a NUL", { .send = "{\"cmd\":\"CLAIM\",\"status\":\"error\",\"error\":\"EIO\","
-				    "\"message\":\"a\\u0000b\",\"seq\":$S}\n" }, -EPROTO },
+	{ "a message with a NUL", { .send =
+	  "{'cmd':'CLAIM','status':'error','error':'EIO','message':'a\\u0000b','seq':$S}\n" },
+	  -EPROTO },
 	{ "no descriptor", { .send = OK("CLAIM") }, -EPROTO },
 	{ "two descriptors", { .send = OK("CLAIM"), .fds = 2 }, -EPROTO },
 	{ "17 descriptors", { .send = OK("CLAIM"), .fds = 17 }, -EPROTO },
 	{ "40 descriptors", { .send = OK("CLAIM"), .fds = 40 }, -EPROTO },
 	{ "a descriptor with an error", { .send = ERROR("CLAIM", "ENOENT"), .fds = 1 }, -EPROTO },
-	{ "a descriptor with the last byte", { .send = OK("CLAIM"), .fds = 1, .stray = true }, -EPROTO },
+	{ "a descriptor with the last byte",
+	  { .send = OK("CLAIM"), .fds = 1, .stray = true }, -EPROTO },
 	{ "no session", { .send = OK("CLAIM"), .fds = 1, .name = "none" }, -EPROTO },
 	{ "another session", { .send = OK("CLAIM"), .fds = 1, .name = "b" }, -EPROTO },
-	{ "an event with a number for a name", { .send = "{\"event\":5}\n" }, -EPROTO },
+	{ "an event with a number for a name", { .send = "{'event':5}\n" }, -EPROTO },
 	{ "an event with a string for a number",
-	  { .send = "{\"event\":\"START_PRESERVATION\",\"timeout\":\"1\"}\n", .fds = 1 }, -EPROTO },
+	  { .send = "{'event':'START_PRESERVATION','timeout':'1'}\n", .fds = 1 }, -EPROTO },
 	{ "an event with a time below 0",
-	  { .send = "{\"event\":\"START_PRESERVATION\",\"timeout\":-1}\n", .fds = 1 }, -EPROTO },
+	  { .send = "{'event':'START_PRESERVATION','timeout':-1}\n", .fds = 1 }, -EPROTO },
 	{ "an event without its session", { .send = START }, -EPROTO },
 	{ "an event with two", { .send = START, .fds = 2, .name = "vm-7" }, -EPROTO },
 	{ "an event with another's", { .send = START, .fds = 1, .name = "vm-8" }, -EPROTO },
 	{ "an event with no session", { .send = START, .fds = 1, .name = "none" }, -EPROTO },
-	{ "an event with one too many", { .send = "{\"event\":\"KEXEC\"}\n", .fds = 1 }, -EPROTO },
-	{ "a last word", { .send = "{\"status\":\"error\",\"error\":\"EPROTO\",\"message\":\"no\"}\n",
+	{ "an event with one too many", { .send = "{'event':'KEXEC'}\n", .fds = 1 }, -EPROTO },
+	{ "a last word", { .send = "{'status':'error','error':'EPROTO','message':'no'}\n",
 			   .hang_up = true }, -EPROTO },
 };
 
 static void test_hostile(void)
 {
-	for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(hostile); i++) {
 		struct server_step steps[] = { hostile[i].step, {} };
 		struct luo_event event = { .sz = sizeof(event) };
 		int fds = open_fds(), err;
@@ -344,7 +353,8 @@ static void test_limits(void)
 	struct server_step many[302] = { { .want = WANT("CLAIM") } };
 	static const struct server_step silent[] = {
 		{ .want = WANT("READY"), .send = NULL },
-		{ .want = WANT("READY"), .send = "{\"cmd\":\"READY\",\"status\":\"ok\",\"seq\":2}\n" OK("READY") },
+		{ .want = WANT("READY"),
+		  .send = "{'cmd':'READY','status':'ok','seq':2}\n" OK("READY") },
 		{} };
 	int fds = open_fds();
 	struct luo_event event = { .sz = sizeof(event) };
@@ -352,7 +362,7 @@ static void test_limits(void)
 	struct luo_client *client;
 
 	for (int i = 1; i < 301; i++)
-		many[i].send = "{\"event\":\"PROGRESS\",\"step\":\"check\"}\n";
+		many[i].send = "{'event':'PROGRESS','step':'check'}\n";
 	client = start(&server, many, 0);
 	check(!luo_client__claim(client, "a") && errno == ENOBUFS, "limits: too many events");
 	luo_client__close(client);

@@ -8,7 +8,8 @@
 
 /*
  * One step: wait for a line that has @want in it, then send @send, in which $S stands for the
- * number of the last request. The first step without anything ends the script.
+ * number of the last request. In both, ' stands for ". The first step without anything ends
+ * the script.
  */
 struct server_step {
 	const char *want;
@@ -24,6 +25,8 @@ struct server_step {
 
 struct server;
 
+/* @text with " for each ', to be freed */
+char *server_quoted(const char *text);
 /* HELLO is answered before the script, unless its first step wants it. */
 struct server *server_start(const struct server_step *steps);
 const char *server_path(const struct server *server);

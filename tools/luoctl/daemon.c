@@ -59,12 +59,14 @@ struct luo_client *daemon_connect(const struct args *args, bool quiet, int *code
 
 int daemon_call(struct luo_client *client, struct request *request)
 {
-	LIBBPF_OPTS(luo_request_opts, opts,
+	struct luo_request_opts opts = {
+		.sz = sizeof(opts),
 		.fds = request->fds,
 		.nr_fds = request->nr_fds,
 		.timeout = request->timeout,
 		.event = request->event,
-		.ctx = request->ctx);
+		.ctx = request->ctx,
+	};
 	char *answer = NULL;
 
 	request->error = luo_client__request(client, json_object_to_json_string(request->json),

@@ -13,8 +13,8 @@
 #define SUFFIX ".bpf.o"
 
 static const struct column of_luod[] = {
-	{ "NAME", "name", false }, { "VERSION", "version", true }, { "FILE", "file", false },
-	{ "ERROR", "error", false },
+	{ "NAME", "name", false }, { "HANDLER", "compatible", false },
+	{ "VERSION", "version", true }, { "FILE", "file", false }, { "ERROR", "error", false },
 };
 
 static const struct column of_kernel[] = {

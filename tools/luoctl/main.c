@@ -266,7 +266,7 @@ static int take_options(struct args *args, unsigned int *given, int argc, char *
 
 static int run(const struct verb *verb, struct args *args, unsigned int given)
 {
-	if (verb == NULL)
+	if (!verb)
 		return CODE_USAGE;
 	for (size_t i = 0; i < NR(options); i++) {
 		if (given & BIT(options[i].opt) & ~(verb->options | EVERYWHERE))

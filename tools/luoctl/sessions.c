@@ -22,8 +22,9 @@ static const struct column of_kernel[] = {
 };
 
 static const struct column of_file[] = {
-	{ "SESSION", "session", false }, { "TOKEN", "token", false }, { "HANDLER", "handler", false },
-	{ "STATE", "state", false }, { "BYTES", "bytes", true }, { "ERROR", "error", false },
+	{ "SESSION", "session", false }, { "TOKEN", "token", false },
+	{ "HANDLER", "handler", false }, { "STATE", "state", false }, { "BYTES", "bytes", true },
+	{ "ERROR", "error", false },
 };
 
 /* Takes @rows: as a table, or as an object that has them under @key. */

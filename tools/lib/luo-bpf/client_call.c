@@ -71,21 +71,22 @@ static int take_event(struct luo_client *client, struct luo_message *message,
 	return err;
 }
 
-enum kind { EVENT, ANSWER, LATE, LAST_WORD, NONSENSE };
+enum kind { IS_EVENT, IS_ANSWER, IS_LATE, IS_LAST_WORD, IS_NONSENSE };
 
 static enum kind kind_of(const struct luo_client *client, struct json_object *json)
 {
 	struct json_object *seq;
 
 	if (json_object_object_get_ex(json, "event", NULL))
-		return EVENT;
+		return IS_EVENT;
 	if (!json_object_object_get_ex(json, "cmd", NULL))
-		return json_object_object_get_ex(json, "error", NULL) ? LAST_WORD : NONSENSE;
+		return json_object_object_get_ex(json, "error", NULL) ? IS_LAST_WORD :
+		       IS_NONSENSE;
 	if (!json_object_object_get_ex(json, "seq", &seq) ||
 	    !json_object_is_type(seq, json_type_int) ||
 	    json_object_get_int64(seq) > client->seq)
-		return NONSENSE;
-	return json_object_get_int64(seq) == client->seq ? ANSWER : LATE;
+		return IS_NONSENSE;
+	return json_object_get_int64(seq) == client->seq ? IS_ANSWER : IS_LATE;
 }
 
 static int receive_answer(struct luo_client *client, struct luo_call *call, long long deadline)
@@ -98,18 +99,18 @@ static int receive_answer(struct luo_client *client, struct luo_call *call, long
 		if (err)
 			return err;
 		switch (kind_of(client, answer->json)) {
-		case EVENT:
+		case IS_EVENT:
 			err = take_event(client, answer, call);
 			if (err)
 				return err;
 			break;
-		case ANSWER:
-		case LAST_WORD:
+		case IS_ANSWER:
+		case IS_LAST_WORD:
 			return 0;
-		case LATE:
+		case IS_LATE:
 			luo_message_free(answer);
 			break;
-		case NONSENSE:
+		case IS_NONSENSE:
 			luo_message_free(answer);
 			return luo_client_break(client, -EPROTO, "an answer to no request");
 		}
@@ -123,8 +124,10 @@ static int judge_answer(struct luo_client *client, const char *cmd, struct luo_c
 	struct json_object *json = call->answer.json;
 	int err = 0;
 
-	if (!luo_json_string(json, "cmd", &answered) || !luo_json_string(json, "status", &status) ||
-	    !luo_json_string(json, "error", &error) || !luo_json_string(json, "message", &message) ||
+	if (!luo_json_string(json, "cmd", &answered) ||
+	    !luo_json_string(json, "status", &status) ||
+	    !luo_json_string(json, "error", &error) ||
+	    !luo_json_string(json, "message", &message) ||
 	    !status || (answered && strcmp(answered, cmd)))
 		return luo_client_break(client, -EPROTO, "an answer that makes no sense");
 	if (!strcmp(status, "error") && error) {

@@ -42,7 +42,7 @@ static enum luo_event_type type_of(const char *name)
 		{ "PROGRESS", LUO_EVENT_PROGRESS },
 	};
 
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		if (!strcmp(types[i].name, name))
 			return types[i].type;
 	}

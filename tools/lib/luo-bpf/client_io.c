@@ -12,6 +12,8 @@
 
 #include "client.h"
 
+#define ALIGNED __attribute__((aligned(__alignof__(struct cmsghdr))))
+
 static long long now(void)
 {
 	struct timespec ts;
@@ -66,8 +68,8 @@ static ssize_t send_some(struct luo_client *client, const char *text, size_t len
 			 size_t nr_fds)
 {
 	struct iovec iov = { .iov_base = (char *)text, .iov_len = len };
+	char control[CMSG_SPACE(sizeof(int) * LUO_FDS_MAX)] ALIGNED = {};
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * LUO_FDS_MAX)] = {};
 
 	if (nr_fds) {
 		struct cmsghdr *head;
@@ -131,7 +133,7 @@ static int take_fds(struct luo_message *message, struct msghdr *msg)
 /* Exactly up to @len bytes, with what comes along. */
 static ssize_t receive_some(struct luo_client *client, size_t len)
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * LUO_FDS_MAX)];
+	char control[CMSG_SPACE(sizeof(int) * LUO_FDS_MAX)] ALIGNED;
 	struct iovec iov = { .iov_base = client->line + client->len, .iov_len = len };
 	struct msghdr msg = {
 		.msg_iov = &iov,
@@ -217,7 +219,7 @@ int luo_client_receive(struct luo_client *client, struct luo_message *message,
 
 	while (!err && !complete(client)) {
 		if (client->len == LUO_LINE_MAX)
-			return luo_client_break(client, -EMSGSIZE, "a message that is too long");
+			return luo_client_break(client, -EPROTO, "a message that is too long");
 		err = wait_for(client, POLLIN, deadline);
 		if (!err)
 			err = receive_part(client);

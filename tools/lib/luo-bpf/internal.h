@@ -23,6 +23,8 @@
 #define offsetofend(type, field) \
 	(offsetof(type, field) + sizeof(((type *)0)->field))
 
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
 bool opts_tail_is_zero(const void *opts, size_t size, size_t known);
 
 /* log.c */

@@ -362,8 +362,8 @@ struct luo_client_opts {
  * @opts: options, may be NULL
  *
  * When luod starts again, clients connect and subscribe again. A call that fails with
- * ECONNRESET, EPROTO or EMSGSIZE after this means that this connection has ended, as do
- * all calls from then on.
+ * ECONNRESET, or EPROTO for what luod would not say, means that this connection has ended,
+ * as do all calls from then on.
  *
  * Return: the client; NULL with errno ENOENT or ECONNREFUSED if luod does not run, EMFILE
  * if it has too many clients, EPROTONOSUPPORT if it speaks another version.
