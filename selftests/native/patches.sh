@@ -3,6 +3,7 @@
 # The overlay as patches: git am takes them onto the base, and what comes of it is the
 # prepared tree. The repository here has those files of the base that the series names,
 # as they are there: one that should be new must be.
+# shellcheck disable=SC2317 # they are called by ok
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 export OUT=${OUT:-$PWD/out}
@@ -54,7 +55,7 @@ equal() {
 			echo "$file should be gone" && bad=1
 		fi
 	done < "$OUT/src/luo.laid"
-	return $bad
+	return "$bad"
 }
 
 # And no file but those

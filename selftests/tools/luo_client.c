@@ -281,8 +281,8 @@ static const struct {
 	{ "two objects in a line", { .send = "{} {}\n" }, -EPROTO },
 	{ "not UTF-8", { .send = "{'cmd':'\xff'}\n" }, -EPROTO },
 	{ "a nest", { .send = "{'a':[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]}\n" }, -EPROTO },
-	{ "an endless line", { .fill = 200000 }, -EPROTO },
-	{ "a line of one byte too many", { .fill = 65536, .send = "\n" }, -EPROTO },
+	{ "an endless line", { .fill = 2000000 }, -EPROTO },
+	{ "a line of one byte too many", { .fill = 1 << 20, .send = "\n" }, -EPROTO },
 	{ "half a message", { .send = "{'cmd':", .hang_up = true }, -ECONNRESET },
 	{ "nothing", { .hang_up = true }, -ECONNRESET },
 	{ "no cmd, no event", { .send = "{'seq':$S}\n" }, -EPROTO },
@@ -376,6 +376,27 @@ static void test_limits(void)
 	end(client, server, fds, "limits");
 }
 
+/* As long as luod may send: more than one read, and more than a request has. */
+static void test_long(void)
+{
+	static const char head[] = "{'cmd':'LOG','status':'ok','seq':2,'lines':['";
+	char *answer = malloc((1 << 20) + 1), *got;
+	struct server_step steps[] = { { .want = WANT("LOG"), .send = answer }, {} };
+	int fds = open_fds();
+	struct server *server;
+	struct luo_client *client;
+
+	memset(answer, 'x', 1 << 20);
+	memcpy(answer, head, strlen(head));
+	strcpy(answer + (1 << 20) - 4, "']}\n");
+	client = start(&server, steps, 0);
+	check_eq(luo_client__request(client, "{\"cmd\":\"LOG\"}", &got, NULL), 0, "long: an answer");
+	check_eq(got ? strlen(got) : 0, (1 << 20) - 1, "long: all of it");
+	free(got);
+	end(client, server, fds, "long");
+	free(answer);
+}
+
 int main(void)
 {
 	luo_set_print(print);
@@ -386,5 +407,6 @@ int main(void)
 	test_request();
 	test_hostile();
 	test_limits();
+	test_long();
 	tap_finish();
 }

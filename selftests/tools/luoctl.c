@@ -206,7 +206,7 @@ static const struct {
 	{ "log", 3, NULL, "within a message",
 	  { { .want = WANT("LOG"), .send = "{'cmd", .hang_up = true } } },
 	{ "log", 3, NULL, "it went away", { { .want = WANT("LOG"), .hang_up = true } } },
-	{ "log", 3, NULL, "too long", { { .want = WANT("LOG"), .fill = 100000 } } },
+	{ "log", 3, NULL, "too long", { { .want = WANT("LOG"), .fill = 2000000 } } },
 	{ "log", 3, NULL, "wrong descriptors",
 	  { { .want = WANT("LOG"), .send = OK("LOG", ",'lines':[]"), .fds = 3 } } },
 	{ "log", 3, NULL, "too many clients", { { .want = WANT("HELLO"), .hang_up = true, .send =

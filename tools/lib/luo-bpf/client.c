@@ -100,9 +100,7 @@ struct luo_client *luo_client__connect(const struct luo_client_opts *opts)
 	client->fd = -1;
 	client->last = &client->first;
 	client->timeout = opts_get(opts, timeout, 0) ?: TIMEOUT_MS;
-	client->line = malloc(LUO_LINE_MAX);
-	err = client->line ? open_socket(client, opts_get(opts, path, NULL) ?: LUO_SOCKET) :
-	      -ENOMEM;
+	err = open_socket(client, opts_get(opts, path, NULL) ?: LUO_SOCKET);
 	if (!err)
 		err = simple(client, request("HELLO", "version",
 					     json_object_new_int(PROTOCOL_VERSION)));

@@ -9,7 +9,8 @@
 #include "internal.h"
 
 /* The limits of Documentation/userspace-api/luod.rst */
-#define LUO_LINE_MAX	65536	/* with the newline */
+#define LUO_REQUEST_MAX	65536	/* with the newline */
+#define LUO_ANSWER_MAX	(1 << 20)
 #define LUO_FDS_MAX	16
 #define LUO_DEPTH_MAX	16
 
@@ -35,7 +36,7 @@ struct luo_client {
 	int error;			/* the connection has ended with it; negative */
 	__s64 seq;
 	char *line;			/* of the message that is coming in */
-	size_t len;
+	size_t len, size;
 	struct luo_message coming;
 	struct luo_queued *first, **last;
 	unsigned int queued;

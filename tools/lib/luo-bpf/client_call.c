@@ -22,7 +22,7 @@ static char *request_line(struct luo_client *client, struct json_object *request
 		return NULL;
 	again = luo_json_parse(text, len);
 	json_object_put(again);
-	if (!again || len >= LUO_LINE_MAX) {
+	if (!again || len >= LUO_REQUEST_MAX) {
 		*err = again ? -EMSGSIZE : -EILSEQ;
 		return NULL;
 	}

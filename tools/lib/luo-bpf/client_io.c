@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -165,7 +166,7 @@ static ssize_t look_ahead(struct luo_client *client)
 
 	if (!client->len)
 		return 1;
-	n = recv(client->fd, at, LUO_LINE_MAX - client->len, MSG_PEEK | MSG_DONTWAIT);
+	n = recv(client->fd, at, client->size - client->len, MSG_PEEK | MSG_DONTWAIT);
 	if (n <= 0)
 		return n ? -errno : 0;
 	end = memchr(at, '\n', n);
@@ -191,10 +192,31 @@ struct json_object *luo_json_parse(const char *text, size_t len)
 	return json;
 }
 
+/* Room for more of the line: most are short. */
+static int make_room(struct luo_client *client)
+{
+	size_t size = client->size ? 2 * client->size : 4096;
+	char *line;
+
+	if (client->len < client->size)
+		return 0;
+	if (client->len == LUO_ANSWER_MAX)
+		return luo_client_break(client, -EPROTO, "a message that is too long");
+	line = realloc(client->line, size);
+	if (!line)
+		return luo_client_break(client, -ENOMEM, "no memory for a message");
+	client->line = line;
+	client->size = size;
+	return 0;
+}
+
 static int receive_part(struct luo_client *client)
 {
-	ssize_t n = look_ahead(client);
+	ssize_t n;
 
+	if (make_room(client))
+		return client->error;
+	n = look_ahead(client);
 	if (n > 0)
 		n = receive_some(client, n);
 	if (client->error)
@@ -218,8 +240,6 @@ int luo_client_receive(struct luo_client *client, struct luo_message *message,
 	int err = client->error;
 
 	while (!err && !complete(client)) {
-		if (client->len == LUO_LINE_MAX)
-			return luo_client_break(client, -EPROTO, "a message that is too long");
 		err = wait_for(client, POLLIN, deadline);
 		if (!err)
 			err = receive_part(client);
