@@ -17,13 +17,22 @@ ifeq ($(CROSS_COMPILE),)
 check-native: $(NATIVE)/luo_client $(NATIVE)/luoctl
 endif
 
+define SAN_COMPILE
+@mkdir -p $(@D)
+$(HOSTCC) $(SAN_CFLAGS) -MMD -MP -c -o $@ $<
+endef
+
 $(SAN)/lib/%.o: $(TOP)/tools/lib/luo-bpf/%.c $(OBJ)/include/linux/liveupdate.h
-$(SAN)/luoctl/%.o: $(TOP)/tools/luoctl/%.c
+	$(SAN_COMPILE)
+
+$(SAN)/luoctl/%.o: $(TOP)/tools/luoctl/%.c $(LIBLUO_BPF)
+	$(SAN_COMPILE)
+
 $(SAN)/tests/%.o: $(TOP)/selftests/tools/%.c $(OBJ)/include/linux/liveupdate.h
+	$(SAN_COMPILE)
+
 $(SAN)/tap.o: $(TOP)/selftests/lib/tap.c
-$(SAN)/%.o:
-	@mkdir -p $(@D)
-	$(HOSTCC) $(SAN_CFLAGS) -MMD -MP -c -o $@ $<
+	$(SAN_COMPILE)
 
 # Where there are no sessions, the test has its own.
 $(NATIVE)/luo_client: $(SAN)/tests/luo_client.o $(SAN_SERVER) $(SAN_LIB)
@@ -33,6 +42,7 @@ $(NATIVE)/luo_client: $(SAN)/tests/luo_client.o $(SAN_SERVER) $(SAN_LIB)
 
 # Its name ends like that of a handler: the test sends it as one.
 $(SAN)/luoctl-asan.bpf.o: $(SAN_CTL) $(SAN_LIB)
+	@mkdir -p $(@D)
 	$(HOSTCC) -fsanitize=address,undefined -o $@ $^ -ljson-c $(TOOLS)/libbpf/libbpf.a -lelf -lz
 
 $(NATIVE)/luoctl: $(SAN)/tests/luoctl.o $(SAN_SERVER) $(SAN)/luoctl-asan.bpf.o
