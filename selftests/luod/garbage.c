@@ -97,7 +97,9 @@ static void check_half(void)
 	client = agent_connect();
 	must(send(client, "{\"cmd\":", 7, 0), "send");
 	close(client);
-	check(agent_silent(agent_connect()), "half a message: and when the client goes");
+	client = agent_connect();
+	check(agent_silent(client), "half a message: and when the client goes");
+	close(client);
 }
 
 /* Descriptors belong to the message that they come with, and are closed with it. */
@@ -178,7 +180,7 @@ static void check_crowd(void)
 
 int main(void)
 {
-	int before;
+	int before, client;
 	pid_t pid;
 
 	tap_start(true, 0);
@@ -191,8 +193,12 @@ int main(void)
 	check_descriptors();
 	check_deaf();
 	check_crowd();
-	check(agent_silent(agent_connect()), "luod serves");
+	client = agent_connect();
+	agent_ok(client, "{\"cmd\":\"HELLO\",\"version\":1}", "luod serves");
 	check_eq(agent_pid(), pid, "it is the same all along");
-	tap_note("%d descriptors before, %d now", before, luod_fds());
+	close(client);
+	client = agent_connect();
+	agent_ok(client, "{\"cmd\":\"HELLO\",\"version\":1}", "and others after that");
+	tap_note("%d descriptors before any connection, %d with one", before, luod_fds());
 	tap_finish();
 }

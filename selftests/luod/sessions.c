@@ -91,6 +91,7 @@ static void after(void)
 	check(agent_lists_nothing("not kept") && agent_lists_nothing("released"), "those two are gone");
 	check(agent_listed("kept: 1", "\"incoming\"", "\"kept\":false"), "the first is there");
 	agent_error(client, "{\"cmd\":\"RELEASE\",\"id\":\"kept: 1\"}", "ENOENT", "which luod does not keep");
+	must(vm_kexec_load(), "load");
 	agent_error(client, "{\"cmd\":\"UPDATE\",\"dry_run\":false}", "EBUSY", "no update over it");
 	agent_send(client, -1, "{\"cmd\":\"UPDATE\",\"dry_run\":true}");
 	check(strstr(agent_line(client, &fd), "\"lost\":[{\"id\":\"kept: "), "a dry run says what would be lost");
