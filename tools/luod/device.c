@@ -58,9 +58,22 @@ int device_retrieve(const char *name)
 	return err ?: take_fd(luo_session__retrieve(device, name));
 }
 
+/* The library's session has a descriptor of its own; NULL with errno. */
+static struct luo_session *borrow(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	struct luo_session *session = copy < 0 ? NULL : luo_session__from_fd(copy);
+
+	if (!session && copy >= 0) {
+		close(copy);
+		errno = EINVAL;
+	}
+	return session;
+}
+
 int device_finish(int fd)
 {
-	struct luo_session *session = luo_session__from_fd(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+	struct luo_session *session = borrow(fd);
 	int err = session ? luo_session__finish(session) : -errno;
 
 	luo_session__close(session);
@@ -72,18 +85,15 @@ int device_name(int fd, char name[NAME_MAX_BYTES + 1])
 	static const char is[] = "anon_inode:[luo_session]";
 	char path[64], target[sizeof(is)];
 	struct luo_session *session;
-	int err, copy;
+	int err;
 
 	/* Another file might take the number of the call for one of its own. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (readlink(path, target, sizeof(target)) < (ssize_t)strlen(is) ||
 	    strncmp(target, is, strlen(is)))
 		return -EINVAL;
-	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	session = copy < 0 ? NULL : luo_session__from_fd(copy);
+	session = borrow(fd);
 	err = session ? luo_session__get_name(session, name, NAME_MAX_BYTES + 1) : -EINVAL;
-	if (!session && copy >= 0)
-		close(copy);
 	luo_session__close(session);
 	return err;
 }

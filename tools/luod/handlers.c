@@ -112,7 +112,7 @@ static void unstore(const char *handler)
 	store_remove(name);
 }
 
-/* Attached and pinned by a luod that died? */
+/* Attached and pinned by another luod? */
 static bool is_pinned(const char *compatible)
 {
 	struct luo_handler *pinned = luo_handler__open_attached(compatible);
@@ -121,17 +121,20 @@ static bool is_pinned(const char *compatible)
 	return pinned;
 }
 
-static int attach_opened(struct luo_handler *opened)
+/* What to make of one that is attached for the same files */
+enum attached { IS_OURS, IS_OLDER, IS_ANOTHER };
+
+static int attach_opened(struct luo_handler *opened, enum attached other)
 {
 	int err = luo_handler__attach(opened);
 
-	if (err == -EEXIST && is_pinned(luo_handler__compatible(opened)))
-		return 0;
-	/* Closed without a pin, it is detached. */
-	return err ?: luo_handler__pin(opened, NULL);
+	if (err != -EEXIST || other == IS_ANOTHER || !is_pinned(luo_handler__compatible(opened)))
+		/* Closed without a pin, it is detached. */
+		return err ?: luo_handler__pin(opened, NULL);
+	return other == IS_OURS ? 0 : luo_handler__upgrade(opened, NULL);
 }
 
-static int attach(struct handler *handler)
+static int attach(struct handler *handler, enum attached other)
 {
 	struct luo_handler *opened = object_open(handler->object, &handler->error);
 	int err;
@@ -139,7 +142,7 @@ static int attach(struct handler *handler)
 	if (!opened)
 		return -EINVAL;
 	log_said_forget();
-	err = attach_opened(opened);
+	err = attach_opened(opened, other);
 	luo_handler__close(opened);
 	if (err) {
 		set_error(handler, *log_said() ? log_said() : strerror(-err));
@@ -163,7 +166,7 @@ void handlers_restore(const char *name, int object)
 		return;
 	push(&handlers, handler);
 	if (object_size(object))
-		attach(handler);
+		attach(handler, IS_OURS);
 }
 
 void handlers_propose(const char *name, int object)
@@ -276,7 +279,7 @@ void handlers_start(void)
 		}
 		forget_failed(handler->name);
 		push(&handlers, handler);
-		if (handler->compatible && !attach(handler))
+		if (handler->compatible && !attach(handler, IS_OLDER))
 			store(handler);
 	}
 }
@@ -328,7 +331,7 @@ int handlers_load(const char *name, int fd, char message[ERROR_MAX])
 	handler = from_client(name, fd, message, &err);
 	if (!handler)
 		return err;
-	err = attach(handler);
+	err = attach(handler, IS_ANOTHER);
 	if (err) {
 		fail(message, err, name, handler->error);
 		handler_free(handler);

@@ -31,17 +31,28 @@ static void remember(const char *line)
 	ring[ring_next++ % LINES] = copy;
 }
 
+/* One write(2) for each: for /dev/kmsg that is a record, and dprintf(3) fails there. */
 static void write_line(int level, const char *line)
 {
+	char text[LINE_MAX_BYTES + 32];
+	int n;
+
 	remember(line);
 	if (level > log_level)
 		return;
 	if (log_to == LOG_TO_STDERR)
-		dprintf(log_fd, "luod: %s\n", line);
+		n = snprintf(text, sizeof(text), "luod: %s\n", line);
 	else if (log_to == LOG_TO_JOURNAL)
-		dprintf(log_fd, "<%d>%s\n", level, line);
+		n = snprintf(text, sizeof(text), "<%d>%s\n", level, line);
 	else
-		dprintf(log_fd, "<%d>luod: %s\n", LOG_DAEMON | level, line);
+		n = snprintf(text, sizeof(text), "<%d>luod: %s\n", LOG_DAEMON | level, line);
+	if (n >= (int)sizeof(text)) {
+		n = sizeof(text) - 1;
+		text[n - 1] = '\n';
+	}
+	/* LOG has it if nobody else takes it. */
+	if (write(log_fd, text, n) < 0)
+		return;
 }
 
 /* A newline in it, as in a verifier's log, makes two lines of it. */

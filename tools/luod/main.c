@@ -105,6 +105,8 @@ static void leave_terminal(void)
 
 	for (int fd = 0; null >= 0 && fd < 3; fd++)
 		dup2(null, fd);
+	if (null > 2)
+		close(null);
 }
 
 static void raise_limits(void)

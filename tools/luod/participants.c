@@ -145,16 +145,21 @@ static struct participant *try_sessions(int *err)
 	return NULL;
 }
 
-/* Who heard of the end of an update before may take a moment to close its session. */
-static int on_retry(sd_event_source *source, uint64_t usec, void *ctx)
+static void give_sessions(void)
 {
 	struct participant *bad;
 	int err;
 
-	(void)usec;
-	(void)ctx;
 	while ((bad = try_sessions(&err)))
 		fail(bad, err, *log_said() ? log_said() : "its session can't be made");
+}
+
+/* Who heard of the end of an update before may take a moment to close its session. */
+static int on_retry(sd_event_source *source, uint64_t usec, void *ctx)
+{
+	(void)usec;
+	(void)ctx;
+	give_sessions();
 	if (!find_state(NO_SESSION))
 		return 0;
 	sd_event_source_set_time_relative(source, RETRY_US);
@@ -318,6 +323,8 @@ void participants_too_late(void)
 {
 	struct participant *p;
 
+	/* However short the time is, each has been asked. */
+	give_sessions();
 	while ((p = find_unready()))
 		fail(p, -ETIMEDOUT, p->state == NO_SESSION ?
 		     "its client has the session of an update before open still" :
