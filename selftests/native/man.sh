@@ -120,7 +120,7 @@ if [ -x "$out/tools/luod" ]; then
 	sed -nE 's/^\t\{ "([a-z]+)", FIELD_.*/\1/p; /known\[\] = \{/ { s/[^"]*"([a-z]+)"[^"]*/\1\n/g; s/\n[^\n]*$//; p }' \
 		tools/luod/conf.c > "$dir/program"
 	section tools/man/luod.conf.5 KEYS > "$dir/keys"
-	plain "$dir/keys" | awk '/^\.TP/ { getline; gsub(/ or /, "\n"); print }' > "$dir/page"
+	plain "$dir/keys" | awk '/^\.TP/ { getline; gsub(/ or /, "\n"); print }' | sed 's/^ *//; s/ *$//' > "$dir/page"
 	same "luod.conf(5): keys" "$dir/program" "$dir/page"
 fi
 

@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "luoctl.h"
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 #define BEGIN "-- BEGIN PROG LOAD LOG --"
 #define END "-- END PROG LOAD LOG --"
+#define EXPLAINED "Verification failed: "
 #define SHOWN 12
 
 static const struct column of_need[] = {
@@ -42,7 +44,21 @@ static const char *line_of(size_t i)
 	return json_object_get_string(json_object_array_get_idx(said, i));
 }
 
-/* In a verifier's log what it stumbled over stands last, before the count of what it did. */
+static bool begins(const char *line, const char *with)
+{
+	return line && !strncmp(line, with, strlen(with));
+}
+
+/* An instruction, or the source it is of */
+static bool is_trace(const char *line)
+{
+	return !line || *line == ';' || (*line >= '0' && *line <= '9');
+}
+
+/*
+ * In a verifier's log what it stumbled over stands last, before the count of what it did;
+ * newer kernels explain that, with the source, under a heading.
+ */
 static const char *verifier_reason(void)
 {
 	const char *reason = NULL;
@@ -53,7 +69,9 @@ static const char *verifier_reason(void)
 
 		if (strstr(line, BEGIN) || strstr(line, END))
 			inside = strstr(line, BEGIN);
-		else if (inside && strncmp(line, "processed ", 10))
+		else if (inside && begins(line, EXPLAINED))
+			return is_trace(reason) ? line : reason;
+		else if (inside && !begins(line, "processed "))
 			reason = line;
 	}
 	return reason;
@@ -73,12 +91,19 @@ static const char *missing(struct json_object *needs, bool weak)
 	return NULL;
 }
 
+/* Who may not load programs gets one of these. */
+static bool is_no_right(int err)
+{
+	return geteuid() && (err == -EPERM || err == -EACCES || err == -EOPNOTSUPP) &&
+	       !verifier_reason();
+}
+
 static void put_reason(struct json_object *json, int err, struct json_object *needs)
 {
 	const char *reason = verifier_reason(), *name = missing(needs, true);
 	char text[256];
 
-	if (!reason && err == -EPERM)
+	if (is_no_right(err))
 		reason = "root is needed to load it";
 	if (!reason && name) {
 		snprintf(text, sizeof(text), "this kernel has no %s", name);
@@ -125,7 +150,7 @@ static void judge(struct json_object *json, struct luo_handler *handler,
 	if (!err && missing(needs, false))
 		err = -ENOENT;
 	put_bool(json, "accepted", !err);
-	put_string(json, "error", err ? strerrorname_np(-err) : NULL);
+	put_string(json, "error", !err ? NULL : is_no_right(err) ? "EPERM" : strerrorname_np(-err));
 	if (err)
 		put_reason(json, err, needs);
 	else
