@@ -33,7 +33,7 @@ contents() { dpkg-deb --fsys-tarfile "$(echo "$OUT/deb/$1"_*.deb)" | tar -t | gr
 field() { dpkg-deb -f "$(echo "$OUT/deb/$1"_*.deb)" "$2"; }
 
 # has PACKAGE FILE...: exactly these, and what every package has
-has() { diff <(printf '%s\n' "${@:2}" | sort) <(contents "$1" | grep -v "^/usr/share/doc/$1/"); }
+has() { diff <(printf '%s\n' "${@:2}" | sort) <(contents "$1" | grep -vxE "/usr/share/doc/$1/.*|/usr/share/lintian/overrides/$1"); }
 # depends PACKAGE WORDS: in one of its dependencies
 depends() { field "$1" Depends | tee /dev/stderr | grep -qF -- "$2"; }
 files_in() { (cd "$1" && find . -type f -name '*.bpf.o' -printf "$2/%P\n"); }
