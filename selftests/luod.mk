@@ -40,8 +40,8 @@ $(NATIVE)/luod_message: LUOD_SRCS := $(call luod_sources,message)
 $(NATIVE)/luod_policy: LUOD_SRCS := $(call luod_sources,message policy conf)
 $(NATIVE)/luod_update: LUOD_SRCS := $(call luod_sources,$(LUOD_NATIVE)) $(TOP)/selftests/native/luod/fake.c
 
-$(NATIVE)/luod_%: $(TOP)/selftests/native/luod_%.c $(wildcard $(TOP)/tools/luod/*.[ch] $(TOP)/selftests/native/luod/*.[ch])
+$(NATIVE)/luod_%: $(TOP)/selftests/native/luod_%.c $(wildcard $(TOP)/tools/luod/*.[ch] $(TOP)/tools/luod/luod.conf $(TOP)/selftests/native/luod/*.[ch])
 	@mkdir -p $(@D)
 	$(HOSTCC) -O1 -g -std=gnu11 -D_GNU_SOURCE $(WARN) -fsanitize=address,undefined $(LUOD_CFLAGS) \
-		-iquote $(TOP)/selftests/native -isystem $(KSFT) -idirafter $(TOP) \
+		-DSHIPPED_CONF='"$(TOP)/tools/luod/luod.conf"' -iquote $(TOP)/selftests/native -isystem $(KSFT) -idirafter $(TOP) \
 		-o $@ $< $(LUOD_SRCS) -ljson-c -lsystemd

@@ -46,7 +46,7 @@ lib=/usr/lib/$triple
 version=$(field luo-tools Version)
 mapfile -t handlers < <(files_in "$OUT/$ARCH/handlers" /usr/lib/luo/handlers)
 mapfile -t iterators < <(files_in "$OUT/$ARCH/iterators" /usr/lib/luo/iterators)
-mapfile -t units < <(find tools/luod -name '*.service' -printf '/lib/systemd/system/%f\n' -o -name '*.socket' -printf '/lib/systemd/system/%f\n')
+units=(/usr/lib/systemd/system/luod.service /usr/lib/systemd/system/luod.socket)
 
 ok "libluo-bpf0: files" has libluo-bpf0 "$lib/libluo-bpf.so.0" "$lib/libluo-bpf.so.$version"
 ok "libluo-bpf-dev: files" has libluo-bpf-dev /usr/include/libluo-bpf.h "$lib/libluo-bpf.a" "$lib/libluo-bpf.so" \
@@ -54,6 +54,9 @@ ok "libluo-bpf-dev: files" has libluo-bpf-dev /usr/include/libluo-bpf.h "$lib/li
 ok "luo-tools: files" has luo-tools /usr/bin/luoctl /usr/sbin/luod "${iterators[@]}" "${units[@]}" \
 	/usr/share/bash-completion/completions/luoctl /usr/share/man/man1/luoctl.1.gz \
 	/usr/share/man/man5/luod.conf.5.gz /usr/share/man/man8/luod.8.gz
+ok "luo-tools: an example of luod.conf" grep -qx /usr/share/doc/luo-tools/examples/luod.conf <(contents luo-tools)
+ok "luo-tools: the unit starts luod where it is" grep -q '^ExecStart=/usr/sbin/luod ' \
+	<(dpkg-deb --fsys-tarfile "$OUT"/deb/luo-tools_*.deb | tar -xO ./usr/lib/systemd/system/luod.service)
 ok "luo-handlers: files" has luo-handlers "${handlers[@]}"
 
 ok "libluo-bpf0: needs a libbpf that is new enough" depends libluo-bpf0 "libbpf1 (>= 1:1.5)"

@@ -54,6 +54,26 @@ static bool test_default(void)
 	return good && conf_read(&conf, "/proc/self/mem", message, sizeof(message)) < 0;
 }
 
+/* The one that is shipped says what holds without it. */
+static bool test_shipped(void)
+{
+	struct conf other;
+	bool good;
+
+	if (conf_read(&conf, SHIPPED_CONF, message, sizeof(message))) {
+		ksft_print_msg("%s: %s\n", SHIPPED_CONF, message);
+		return false;
+	}
+	good = !conf_parse(&other, "{}", 2, message, sizeof(message)) &&
+	       conf.timeout == other.timeout && conf.go == other.go && !conf.policy.count &&
+	       !strcmp(conf.handlers[0], other.handlers[0]) &&
+	       !strcmp(conf.handlers[1], other.handlers[1]) && !conf.handlers[2] &&
+	       !strcmp(conf.iterators, other.iterators);
+	conf_free(&conf);
+	conf_free(&other);
+	return good;
+}
+
 static bool test_wrong(void)
 {
 	static const struct { const char *text, *named; } wrong[] = {
@@ -134,6 +154,7 @@ int main(void)
 	} tests[] = {
 		{ "an example is read", test_example },
 		{ "without a file, and without a word in it", test_default },
+		{ "the one that is shipped", test_shipped },
 		{ "what is wrong is refused, by its name", test_wrong },
 		{ "root may do everything, but have luod's own names", test_root },
 		{ "others what their rules give them", test_users },
