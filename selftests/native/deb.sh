@@ -29,7 +29,7 @@ ok() {
 
 # Everything but what is built, or git's
 tree() { find . -path ./out -prune -o -path ./.git -prune -o -type f -printf '%P %s %T@\n' | sort; }
-contents() { dpkg-deb --fsys-tarfile "$(echo "$OUT/deb/$1"_*.deb)" | tar -t | grep -v '/$' | sed 's|^\.||' | sort; }
+contents() { dpkg-deb --fsys-tarfile "$(echo "$OUT/deb/$1"_*.deb)" | tar -t | grep -v '/$' | sed 's|^\.||; s|^/lib/|/usr/lib/|' | sort; }
 field() { dpkg-deb -f "$(echo "$OUT/deb/$1"_*.deb)" "$2"; }
 
 # has PACKAGE FILE...: exactly these, and what every package has
@@ -56,7 +56,8 @@ ok "luo-tools: files" has luo-tools /usr/bin/luoctl /usr/sbin/luod "${iterators[
 	/usr/share/man/man5/luod.conf.5.gz /usr/share/man/man8/luod.8.gz
 ok "luo-tools: an example of luod.conf" grep -qx /usr/share/doc/luo-tools/examples/luod.conf <(contents luo-tools)
 ok "luo-tools: the unit starts luod where it is" grep -q '^ExecStart=/usr/sbin/luod ' \
-	<(dpkg-deb --fsys-tarfile "$OUT"/deb/luo-tools_*.deb | tar -xO ./usr/lib/systemd/system/luod.service)
+	<(dpkg-deb --fsys-tarfile "$OUT"/deb/luo-tools_*.deb | tar -xO --wildcards '*/lib/systemd/system/luod.service')
+ok "luo-tools: the unit is enabled" grep -q "deb-systemd-helper enable 'luod.service'" <(dpkg-deb --ctrl-tarfile "$OUT"/deb/luo-tools_*.deb | tar -xO ./postinst)
 ok "luo-handlers: files" has luo-handlers "${handlers[@]}"
 
 ok "libluo-bpf0: needs a libbpf that is new enough" depends libluo-bpf0 "libbpf1 (>= 1:1.5)"
