@@ -125,7 +125,9 @@ static int do_keep(struct call *call)
 	if (device_name(call->fds[0], name) || strcmp(name, id))
 		return call_fail(call, -EBADF, "the descriptor is not of a session '%s'", id);
 	if (device_describe(call->fds[0], &session) || strcmp(session.state, "outgoing"))
-		return call_fail(call, -EINVAL, "'%s' is not an outgoing session: the kernel keeps those that come in", id);
+		return call_fail(call, -EINVAL,
+				 "'%s' is not an outgoing session: the kernel keeps those that come in",
+				 id);
 	err = session_hold(SESSION_KEPT, id, call->fds[0]);
 	if (err)
 		return call_fail(call, err, err == -EEXIST ? "session '%s' is kept already" :
@@ -143,7 +145,7 @@ static int finish_incoming(struct call *call, const char *id)
 	if (fd == -EBUSY)
 		return call_fail(call, fd, "a client has session '%s' open", id);
 	if (fd < 0)
-		return call_fail(call, fd, "there is no session '%s', neither kept nor incoming", id);
+		return call_fail(call, fd, "there is no incoming session '%s'", id);
 	err = device_finish(fd);
 	close(fd);
 	if (err)
@@ -220,13 +222,12 @@ static struct json_object *status_of_sessions(void)
 {
 	struct counts counts = {};
 	struct json_object *sessions = json_object_new_object();
+	bool known = !device_list(count_session, &counts);
 
-	if (device_list(count_session, &counts))
-		counts.outgoing = counts.incoming = -1;
-	json_object_object_add(sessions, "outgoing", counts.outgoing < 0 ? NULL :
-			       json_object_new_int(counts.outgoing));
-	json_object_object_add(sessions, "incoming", counts.incoming < 0 ? NULL :
-			       json_object_new_int(counts.incoming));
+	json_object_object_add(sessions, "outgoing",
+			       known ? json_object_new_int(counts.outgoing) : NULL);
+	json_object_object_add(sessions, "incoming",
+			       known ? json_object_new_int(counts.incoming) : NULL);
 	return sessions;
 }
 

@@ -74,21 +74,27 @@ static bool take_number(const char *text, id_t *id)
 	return true;
 }
 
+static bool find_group(const char *name, id_t *id)
+{
+	struct group *group = getgrnam(name);
+
+	*id = group ? group->gr_gid : 0;
+	return group;
+}
+
+static bool find_user(const char *name, id_t *id)
+{
+	struct passwd *user = getpwnam(name);
+
+	*id = user ? user->pw_uid : 0;
+	return user;
+}
+
 static bool find_id(struct rule *rule, const char *name)
 {
 	if (take_number(name, &rule->id))
 		return true;
-	if (rule->by_group) {
-		struct group *group = getgrnam(name);
-
-		rule->id = group ? group->gr_gid : 0;
-		return group;
-	} else {
-		struct passwd *user = getpwnam(name);
-
-		rule->id = user ? user->pw_uid : 0;
-		return user;
-	}
+	return rule->by_group ? find_group(name, &rule->id) : find_user(name, &rule->id);
 }
 
 static int take_rights(struct rule *rule, struct json_object *object)
@@ -127,19 +133,22 @@ static int take_rule(struct rule *rule, struct json_object *object, char *messag
 	json_object_object_get_ex(object, "user", &user);
 	json_object_object_get_ex(object, "group", &group);
 	if (!user == !group)
-		return wrong(message, size, "an element of 'allow' needs one of user and group", NULL);
+		return wrong(message, size, "an element of 'allow' needs one of user and group",
+			     NULL);
 	rule->by_group = group;
 	name = json_object_get_string(user ?: group);
 	if (!find_id(rule, name))
 		return wrong(message, size, "there is no user or group ", name);
 	if (take_rights(rule, object))
-		return wrong(message, size, "'rights' is an array of update, handlers, status", NULL);
+		return wrong(message, size, "'rights' is an array of update, handlers, status",
+			     NULL);
 	if (take_strings(object, "names", &rule->names))
 		return wrong(message, size, "'names' must be an array of strings", NULL);
 	return 0;
 }
 
-static int take_policy(struct policy *policy, struct json_object *conf, char *message, size_t size)
+static int take_policy(struct policy *policy, struct json_object *conf, char *message,
+		       size_t size)
 {
 	struct json_object *allow;
 	size_t count;

@@ -112,9 +112,10 @@ int device_describe(int fd, struct kernel_session *session)
 	if (!f)
 		return -errno;
 	while (fgets(line, sizeof(line), f)) {
-		sscanf(line, "luo-state: %15s", session->state);
-		sscanf(line, "luo-files: %jd", &session->files);
-		sscanf(line, "luo-bytes: %jd", &session->bytes);
+		if (sscanf(line, "luo-state: %15s", session->state) == 1 ||
+		    sscanf(line, "luo-files: %jd", &session->files) == 1 ||
+		    sscanf(line, "luo-bytes: %jd", &session->bytes) == 1)
+			continue;
 	}
 	fclose(f);
 	return device_name(fd, session->name);

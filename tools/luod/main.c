@@ -57,14 +57,30 @@ static void parse_options(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "c:s:fnvVh", longs, NULL)) != -1) {
 		switch (c) {
-		case 'c': options.conf = optarg; break;
-		case 's': options.socket = optarg; break;
-		case 'f': options.foreground = true; break;
-		case 'n': options.keeper = false; break;
-		case 'v': options.verbose = true; break;
-		case 'V': puts(LUOD_VERSION); exit(0);
-		case 'h': fputs(usage, stdout); exit(0);
-		default: fputs(usage, stderr); exit(EXIT_USAGE);
+		case 'c':
+			options.conf = optarg;
+			break;
+		case 's':
+			options.socket = optarg;
+			break;
+		case 'f':
+			options.foreground = true;
+			break;
+		case 'n':
+			options.keeper = false;
+			break;
+		case 'v':
+			options.verbose = true;
+			break;
+		case 'V':
+			puts(LUOD_VERSION);
+			exit(0);
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
+		default:
+			fputs(usage, stderr);
+			exit(EXIT_USAGE);
 		}
 	}
 	if (optind < argc) {
@@ -89,7 +105,9 @@ static int go_to_background(void)
 		close(fds[1]);
 		if (read(fds[0], &byte, 1) == 1)
 			exit(0);
-		exit(waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+		if (waitpid(pid, &status, 0) == pid && WIFEXITED(status))
+			exit(WEXITSTATUS(status));
+		exit(EXIT_FAILURE);
 	}
 	close(fds[0]);
 	setsid();
@@ -267,7 +285,7 @@ int main(int argc, char **argv)
 
 	parse_options(argc, argv);
 	if (by_systemd && !by_keeper)
-		options.foreground = options.keeper = true;
+		options.foreground = true;
 	log_open(getenv("JOURNAL_STREAM") ? LOG_TO_JOURNAL :
 		 options.foreground ? LOG_TO_STDERR : LOG_TO_KMSG,
 		 options.verbose ? LOG_DEBUG : LOG_INFO);

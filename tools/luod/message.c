@@ -309,7 +309,8 @@ struct json_object *answer_new(const struct request *request, int err, const cha
 	message_add_string(answer, "status", err ? "error" : "ok");
 	if (err) {
 		message_add_string(answer, "error", errno_name(err));
-		message_add_string(answer, "message", message && *message ? message : strerror(err));
+		message_add_string(answer, "message",
+				   message && *message ? message : strerror(err));
 	}
 	return answer;
 }
