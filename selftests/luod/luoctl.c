@@ -25,7 +25,7 @@ static int print(enum libbpf_print_level level, const char *format, va_list args
 	return 0;
 }
 
-/* Runs luoctl, and checks its exit status and a line of what it prints: "nothing" if there is none. */
+/* Runs luoctl, and checks its exit status and a line of what it prints, or "nothing". */
 static void runs(const char *words, int code, const char *pattern)
 {
 	char command[512];
