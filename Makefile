@@ -32,8 +32,15 @@ handlers: ## build the BPF handlers to out/ARCH/handlers
 tools: ## build libluo-bpf, libbpf and bpftool to out/ARCH/tools
 	@scripts/prepare --tools
 
-install: ## install libluo-bpf; DESTDIR= and PREFIX= as usual
-	@scripts/prepare --install
+install: ## install library, luod, luoctl, handlers; DESTDIR= and PREFIX= as usual
+	@scripts/prepare --install luo
+
+deb: ## Debian packages of the same, to out/deb
+	@scripts/build-deb
+
+patches: ## the overlay as patches for git am, to out/patches
+	@scripts/prepare --lay
+	@scripts/export-patches
 
 shell: ## a VM with everything in it
 	@scripts/prepare luo
@@ -50,5 +57,5 @@ bench: ## what it costs, beside the stock kernel: a table, CSV and plots under o
 clean: ## remove what was built; the fetched base stays
 	find $(OUT) $(wildcard $(OUT)/[0-9].*) -mindepth 1 -maxdepth 1 ! -name base ! -name '[0-9].*' -exec rm -rf {} +
 
-.PHONY: help demo test test-versions kernel handlers tools install shell check bench clean
+.PHONY: help demo test test-versions kernel handlers tools install deb patches shell check bench clean
 .SILENT: help

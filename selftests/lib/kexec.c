@@ -14,8 +14,6 @@
 #include "tap.h"
 #include "vm.h"
 
-#define CMDLINE_MAX 2048
-
 static const char *next_image;
 static char next_args[512];
 static bool loaded;
@@ -23,7 +21,7 @@ static bool loaded;
 const char *vm_arg(const char *key)
 {
 	static char value[256];
-	char line[CMDLINE_MAX];
+	char line[VM_CMDLINE_MAX];
 	size_t n = strlen(key);
 
 	if (read_file("/proc/cmdline", line, sizeof(line)) < 0)
@@ -47,7 +45,7 @@ long vm_arg_num(const char *key, long otherwise)
 /* Take each word that starts with "@key=" out of @line. */
 static void drop_word(char *line, const char *key)
 {
-	char kept[CMDLINE_MAX] = "", *save = NULL;
+	char kept[VM_CMDLINE_MAX] = "", *save = NULL;
 	size_t n = strlen(key);
 
 	for (char *word = strtok_r(line, " ", &save); word;
@@ -80,18 +78,18 @@ void vm_kexec_image(const char *image)
 }
 
 /* With luo_other, each kexec goes to the other of two kernels. */
-static const char *image(void)
+const char *vm_kexec_kernel(void)
 {
 	if (next_image)
 		return next_image;
 	return vm_arg("luo_other") && vm_stage() % 2 == 0 ? "/boot/kernel2" : "/boot/kernel";
 }
 
-static void next_cmdline(char *line)
+void vm_kexec_cmdline(char line[VM_CMDLINE_MAX])
 {
 	char words[sizeof(next_args)], *save = NULL;
 
-	if (read_file("/proc/cmdline", line, CMDLINE_MAX) < 0)
+	if (read_file("/proc/cmdline", line, VM_CMDLINE_MAX) < 0)
 		tap_bail("/proc/cmdline");
 	vm_kexec_arg("luo_stage", "%d", vm_stage() + 1);
 	vm_kexec_arg("luo_results", "%u", tap_results());
@@ -101,7 +99,7 @@ static void next_cmdline(char *line)
 		word[strcspn(word, "=")] = '\0';
 		drop_word(line, word);
 	}
-	if (strlen(line) + strlen(next_args) + 2 > CMDLINE_MAX)
+	if (strlen(line) + strlen(next_args) + 2 > VM_CMDLINE_MAX)
 		tap_bail("kernel command line too long");
 	strcat(line, " ");
 	strcat(line, next_args);
@@ -110,12 +108,12 @@ static void next_cmdline(char *line)
 int vm_kexec_load(void)
 {
 	int kernel, initrd, ret = 0;
-	char line[CMDLINE_MAX];
+	char line[VM_CMDLINE_MAX];
 
 	if (access("/boot/initrd", R_OK) && system("vm-boot-files"))
 		return -ENOENT;
-	next_cmdline(line);
-	kernel = open(image(), O_RDONLY | O_CLOEXEC);
+	vm_kexec_cmdline(line);
+	kernel = open(vm_kexec_kernel(), O_RDONLY | O_CLOEXEC);
 	initrd = open("/boot/initrd", O_RDONLY | O_CLOEXEC);
 	if (kernel < 0 || initrd < 0 ||
 	    syscall(SYS_kexec_file_load, kernel, initrd, strlen(line) + 1, line, 0UL))

@@ -29,6 +29,10 @@ void vm_kexec_image(const char *image);
  * result may be printed between the two: their number is in the command line.
  */
 int vm_kexec_load(void);
+/* What that would load, for who loads it himself; the same holds for results. */
+#define VM_CMDLINE_MAX 2048
+const char *vm_kexec_kernel(void);
+void vm_kexec_cmdline(char line[VM_CMDLINE_MAX]);
 /* Returns only if the kernel refuses: -errno. */
 int vm_kexec(void);
 

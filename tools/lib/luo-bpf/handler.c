@@ -165,6 +165,7 @@ void luo_handler__close(struct luo_handler *handler)
 		close(handler->link_fd);
 	bpf_object__close(handler->object);
 	free(handler->compatible);
+	free(handler->fops);
 	free(handler->pin);
 	free(handler);
 	errno = err;
@@ -173,6 +174,31 @@ void luo_handler__close(struct luo_handler *handler)
 const char *luo_handler__compatible(const struct luo_handler *handler)
 {
 	return handler->compatible;
+}
+
+const struct luo_handler_info *luo_handler__info(struct luo_handler *handler)
+{
+	struct luo_handler_info *info = &handler->info;
+	struct luo_layout layout;
+	struct luo_member member;
+	const void *data;
+	size_t size;
+
+	if (!handler->object ||
+	    luo_layout_of_object(bpf_object__btf(handler->object), &layout))
+		return luo_null(EINVAL);
+	data = bpf_map__initial_value(handler->map, &size);
+	if (!handler->fops)
+		handler->fops = luo_layout_find(&layout, "fops", &member) ?
+				strndup(data + member.offset, member.size) : strdup("");
+	if (!handler->fops)
+		return NULL;
+	info->compatible = handler->compatible;
+	info->fops = handler->fops;
+	info->version = luo_layout_number(&layout, data, "version") ?: 1;
+	info->min_version = luo_layout_number(&layout, data, "min_version") ?: info->version;
+	info->max_bytes = luo_layout_number(&layout, data, "max_bytes");
+	return info;
 }
 
 struct bpf_object *luo_handler__object(const struct luo_handler *handler)

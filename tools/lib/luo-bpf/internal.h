@@ -23,6 +23,8 @@
 #define offsetofend(type, field) \
 	(offsetof(type, field) + sizeof(((type *)0)->field))
 
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
 bool opts_tail_is_zero(const void *opts, size_t size, size_t known);
 
 /* log.c */
@@ -43,6 +45,8 @@ struct luo_handler {
 	struct bpf_map *map;
 	char *compatible;
 	char *pin;
+	char *fops;			/* of @info */
+	struct luo_handler_info info;
 	int link_fd;			/* negative: not attached */
 	bool loaded;
 };

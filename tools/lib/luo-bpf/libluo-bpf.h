@@ -18,6 +18,7 @@
 #include <bpf/libbpf.h>
 #include <linux/types.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -294,7 +295,7 @@ LUO_API struct bpf_object *luo_handler__object(const struct luo_handler *handler
 LUO_API int luo_handler__link_fd(const struct luo_handler *handler);
 
 /**
- * struct luo_handler_info - a handler that is attached, as luo_handler__list() shows it
+ * struct luo_handler_info - a handler, as luo_handler__list() shows those that are attached
  * @compatible:  what files of it cross a kexec as, without "bpf:"
  * @fops:        names of the file operations it serves
  * @version:     of the state it writes
@@ -316,6 +317,15 @@ struct luo_handler_info {
 };
 
 /**
+ * luo_handler__info() - what a handler that was opened from an object says of itself
+ * @handler: an open one
+ *
+ * Return: the same as luo_handler__list() shows, without ids, valid until
+ * luo_handler__close(); NULL with errno EINVAL if it was opened from its pin.
+ */
+LUO_API const struct luo_handler_info *luo_handler__info(struct luo_handler *handler);
+
+/**
  * luo_handler__list() - look at each attached handler, pinned or not
  * @fn:  called for each, with what lives only for the call; stops at another value than 0
  * @ctx: handed to it
@@ -324,6 +334,201 @@ struct luo_handler_info {
  */
 LUO_API int luo_handler__list(int (*fn)(const struct luo_handler_info *info, void *ctx),
 			      void *ctx);
+
+/* Clients of luod, the agent that owns /dev/liveupdate for everybody else */
+
+/* Where luod listens. */
+#define LUO_SOCKET "/run/luod/liveupdate.sock"
+
+struct luo_client;
+
+/**
+ * struct luo_client_opts - options of luo_client__connect()
+ * @sz:      sizeof(struct luo_client_opts)
+ * @path:    instead of LUO_SOCKET
+ * @timeout: how long to wait for luod's answer to a call, in ms; 0 for 30 seconds,
+ *	     negative for as long as it takes
+ */
+struct luo_client_opts {
+	size_t sz;
+	const char *path;
+	int timeout;
+};
+
+#define luo_client_opts__last_field timeout
+
+/**
+ * luo_client__connect() - connect to luod
+ * @opts: options, may be NULL
+ *
+ * When luod starts again, clients connect and subscribe again. A call that fails with
+ * ECONNRESET, or EPROTO for what luod would not say, means that this connection has ended,
+ * as do all calls from then on.
+ *
+ * Return: the client; NULL with errno ENOENT or ECONNREFUSED if luod does not run, EMFILE
+ * if it has too many clients, EPROTONOSUPPORT if it speaks another version.
+ */
+LUO_API struct luo_client *luo_client__connect(const struct luo_client_opts *opts);
+
+/**
+ * luo_client__fd() - the connection's descriptor, which stays the library's
+ * @client: any
+ *
+ * For poll() and POLLIN: then luo_client__wait() with a timeout of 0 until that returns
+ * -EAGAIN, for events that came with an answer are not on the descriptor any more.
+ */
+LUO_API int luo_client__fd(const struct luo_client *client);
+
+/** luo_client__close() - disconnect; a subscription ends with it; NULL is allowed */
+LUO_API void luo_client__close(struct luo_client *client);
+
+/**
+ * luo_client__subscribe() - take part in updates
+ * @client: any
+ * @id:     name of the session that this client will fill, 1 to 63 bytes
+ *
+ * Return: 0, or -EACCES without a right to the name, -EEXIST if another client has it,
+ * -EISCONN if this one has one, -EBUSY while there is an update.
+ */
+LUO_API int luo_client__subscribe(struct luo_client *client, const char *id);
+
+/** luo_client__unsubscribe() - take no part any more; 0, or -ENOTCONN if it does not */
+LUO_API int luo_client__unsubscribe(struct luo_client *client);
+
+/**
+ * enum luo_event_type - what luod has to say unasked
+ * @LUO_EVENT_START_PRESERVATION: fill the session, then luo_client__ready()
+ * @LUO_EVENT_CANCELLED: the update does not take place, the session is void
+ * @LUO_EVENT_KEXEC:     the next kernel is on its way
+ * @LUO_EVENT_PROGRESS:  a step of the update that this client asked for
+ */
+enum luo_event_type {
+	LUO_EVENT_START_PRESERVATION = 1,
+	LUO_EVENT_CANCELLED,
+	LUO_EVENT_KEXEC,
+	LUO_EVENT_PROGRESS,
+};
+
+/**
+ * struct luo_event - an event, as luo_client__wait() fills it
+ * @sz:      in: sizeof(struct luo_event)
+ * @type:    which
+ * @error:   CANCELLED: why, a negative errno
+ * @timeout: START_PRESERVATION: how long luod waits, in ms; 0 if it does not say
+ * @session: START_PRESERVATION: to be filled; the caller's, who closes it
+ * @id:      name of the session; NULL where there is none
+ * @step:    PROGRESS: where the update is; else NULL
+ * @message: in words; NULL if there are none
+ * @json:    all of the event
+ *
+ * Strings live until the next call of luo_client__wait() on the client.
+ */
+struct luo_event {
+	size_t sz;
+	enum luo_event_type type;
+	int error;
+	__u64 timeout;
+	struct luo_session *session;
+	const char *id;
+	const char *step;
+	const char *message;
+	const char *json;
+};
+
+/**
+ * luo_client__wait() - wait for an event
+ * @client:  any
+ * @event:   where it goes, with its size set
+ * @timeout: in ms; negative for as long as it takes
+ *
+ * Return: 0, or -EAGAIN if there was none in time.
+ */
+LUO_API int luo_client__wait(struct luo_client *client, struct luo_event *event, int timeout);
+
+/** luo_client__ready() - all is in the session; 0, or -EINVAL if no update waits for it */
+LUO_API int luo_client__ready(struct luo_client *client);
+
+/**
+ * luo_client__failed() - this client can't be preserved; luod's policy decides
+ * @client:  one that got LUO_EVENT_START_PRESERVATION
+ * @message: why, in words; may be NULL
+ *
+ * Return: as luo_client__ready().
+ */
+LUO_API int luo_client__failed(struct luo_client *client, const char *message);
+
+/**
+ * luo_client__create() - have a session made, outside of any update
+ * @client: any
+ * @id:     its name
+ * @keep:   luod holds it too, so that the caller may exit
+ *
+ * Return: the session; NULL with errno EEXIST if the name is taken, EACCES.
+ */
+LUO_API struct luo_session *luo_client__create(struct luo_client *client, const char *id,
+					       bool keep);
+
+/** luo_client__keep() - have luod hold @session too; 0 or a negative errno */
+LUO_API int luo_client__keep(struct luo_client *client, struct luo_session *session);
+
+/**
+ * luo_client__release() - have luod let go of a session that it keeps
+ * @client: any
+ * @id:     its name
+ * @finish: end an incoming one: what was not retrieved is lost
+ *
+ * Return: 0, or -ENOENT if there is none, -EBUSY while another has it.
+ */
+LUO_API int luo_client__release(struct luo_client *client, const char *id, bool finish);
+
+/**
+ * luo_client__claim() - get a session of the kernel before
+ * @client: any
+ * @id:     its name
+ *
+ * Return: the session; NULL with errno ENOENT if there is none, EBUSY while another has it.
+ */
+LUO_API struct luo_session *luo_client__claim(struct luo_client *client, const char *id);
+
+/**
+ * struct luo_request_opts - options of luo_client__request()
+ * @sz:            sizeof(struct luo_request_opts)
+ * @fds:           descriptors that go with the request; they stay the caller's
+ * @nr_fds:        how many
+ * @answer_fds:    where those of the answer go, the caller's then; -1 in the rest
+ * @nr_answer_fds: for how many there is space
+ * @timeout:       in ms, instead of the client's; 0 for that one
+ * @event:         gets each event that comes before the answer, of which it owns the session;
+ *		   another value than 0 ends the wait, and is returned. Without it, events
+ *		   are kept for luo_client__wait()
+ * @ctx:           handed to it
+ */
+struct luo_request_opts {
+	size_t sz;
+	const int *fds;
+	size_t nr_fds;
+	int *answer_fds;
+	size_t nr_answer_fds;
+	int timeout;
+	int (*event)(const struct luo_event *event, void *ctx);
+	void *ctx;
+};
+
+#define luo_request_opts__last_field ctx
+
+/**
+ * luo_client__request() - any command of Documentation/userspace-api/luod.rst
+ * @client:  any
+ * @request: a JSON object with a "cmd"; a "seq" is put in
+ * @answer:  gets luod's, to be freed, or NULL if there is none; may be NULL
+ * @opts:    options, may be NULL
+ *
+ * Return: 0, or the errno that luod answered, in which case @answer is set too; -EINVAL or
+ * -EILSEQ for what is no such object, -EMSGSIZE for one that is too long, -ETIME without an
+ * answer in time.
+ */
+LUO_API int luo_client__request(struct luo_client *client, const char *request, char **answer,
+				const struct luo_request_opts *opts);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* luod without a kernel that has live update: what it serves with, in a child. */
+#ifndef NATIVE_LUOD_FAKE_H
+#define NATIVE_LUOD_FAKE_H
+
+#include <sys/types.h>
+
+/* Under this id a client was ready before luod died, with fake_start_remembering(). */
+#define FAKE_REMEMBERED "before"
+
+/* A luod that listens at @path; its kexec is refused, and it leaks nothing. */
+pid_t fake_start(const char *path);
+pid_t fake_start_remembering(const char *path);
+/* Ask it to end: its exit status, which is that of the sanitizers if they found something. */
+int fake_stop(pid_t pid);
+
+#endif

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0
+# What tests the client API and luoctl without a VM: tools/NAME.c becomes the native test NAME,
+# with the sources that it tests compiled with sanitizers. Included by Makefile.
+
+SAN	:= $(OBJ)/san
+SAN_CFLAGS := -O1 -g -std=gnu11 -D_GNU_SOURCE $(WARN) -fsanitize=address,undefined \
+	   -DLUO_VERSION='"$(shell sed -n 's/^LIBLUO_BPF_\([0-9.]*\) {/\1/p' $(TOP)/tools/lib/luo-bpf/libluo-bpf.map | sort -V | tail -1)"' \
+	   -DLUOCTL='"$(SAN)/luoctl-asan.bpf.o"' -I$(TOP)/selftests/lib -I$(TOP)/tools/lib/luo-bpf \
+	   -I$(OBJ)/include -isystem $(KSFT) -isystem $(TOOLS)/libbpf/include
+
+SAN_LIB	:= $(patsubst $(TOP)/tools/lib/luo-bpf/%.c,$(SAN)/lib/%.o,$(wildcard $(TOP)/tools/lib/luo-bpf/*.c))
+SAN_CTL	:= $(patsubst $(TOP)/tools/luoctl/%.c,$(SAN)/luoctl/%.o,$(wildcard $(TOP)/tools/luoctl/*.c))
+SAN_SERVER := $(SAN)/tests/server.o $(SAN)/tap.o
+
+# The libbpf that there is must be one for this machine.
+ifeq ($(CROSS_COMPILE),)
+check-native: $(NATIVE)/luo_client $(NATIVE)/luoctl
+endif
+
+define SAN_COMPILE
+@mkdir -p $(@D)
+$(HOSTCC) $(SAN_CFLAGS) -MMD -MP -c -o $@ $<
+endef
+
+$(SAN)/lib/%.o: $(TOP)/tools/lib/luo-bpf/%.c $(OBJ)/include/linux/liveupdate.h
+	$(SAN_COMPILE)
+
+$(SAN)/luoctl/%.o: $(TOP)/tools/luoctl/%.c $(LIBLUO_BPF)
+	$(SAN_COMPILE)
+
+$(SAN)/tests/%.o: $(TOP)/selftests/tools/%.c $(OBJ)/include/linux/liveupdate.h
+	$(SAN_COMPILE)
+
+$(SAN)/tap.o: $(TOP)/selftests/lib/tap.c
+	$(SAN_COMPILE)
+
+# Where there are no sessions, the test has its own.
+$(NATIVE)/luo_client: $(SAN)/tests/luo_client.o $(SAN_SERVER) $(SAN_LIB)
+	@mkdir -p $(@D)
+	$(HOSTCC) -fsanitize=address,undefined -pthread -Wl,--wrap=ioctl -o $@ $^ \
+		-ljson-c $(TOOLS)/libbpf/libbpf.a -lelf -lz
+
+# Its name ends like that of a handler: the test sends it as one.
+$(SAN)/luoctl-asan.bpf.o: $(SAN_CTL) $(SAN_LIB)
+	@mkdir -p $(@D)
+	$(HOSTCC) -fsanitize=address,undefined -o $@ $^ -ljson-c $(TOOLS)/libbpf/libbpf.a -lelf -lz
+
+$(NATIVE)/luoctl: $(SAN)/tests/luoctl.o $(SAN_SERVER) $(SAN)/luoctl-asan.bpf.o
+	@mkdir -p $(@D)
+	$(HOSTCC) -fsanitize=address,undefined -pthread -o $@ $(SAN)/tests/luoctl.o $(SAN_SERVER)
+
+-include $(wildcard $(SAN)/*.d $(SAN)/*/*.d)

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* luod.conf, and who may do what. */
+#ifndef LUOD_POLICY_H
+#define LUOD_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "message.h"
+
+struct rule {
+	bool by_group;
+	id_t id;			/* of the user or group */
+	unsigned int rights;
+	char **names;			/* ends with NULL; with a '*' last it is a beginning */
+};
+
+struct policy {
+	struct rule *rules;
+	size_t count;
+};
+
+struct conf {
+	int timeout;			/* of an update, in milliseconds */
+	bool go;			/* without who is not ready in time */
+	char **handlers;		/* directories, the last wins */
+	char *iterators;
+	struct policy policy;
+};
+
+/* Who is at the other end of a connection */
+struct peer {
+	pid_t pid;
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups;
+	size_t group_count;
+};
+
+/* What luod.conf says; -errno, with what is wrong in @message. */
+int conf_parse(struct conf *conf, const char *text, size_t len, char *message, size_t size);
+/* The same from a file; without one, what holds if nothing is said. */
+int conf_read(struct conf *conf, const char *path, char *message, size_t size);
+void conf_free(struct conf *conf);
+
+bool policy_allows(const struct policy *policy, const struct peer *peer, enum right right);
+bool policy_allows_name(const struct policy *policy, const struct peer *peer, const char *name);
+/* luod's own sessions */
+bool name_is_reserved(const char *name);
+
+#endif
