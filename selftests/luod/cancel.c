@@ -24,11 +24,13 @@ static void check_cancelled(int client, int session, const char *error, const ch
 
 	line = agent_line(client, &fd);
 	snprintf(text, sizeof(text), "\"error\":\"%s\"", error);
-	if (!check(line && strstr(line, "{\"event\":\"CANCELLED\",\"id\":\"c\"") && strstr(line, text),
+	if (!check(line && strstr(line, "{\"event\":\"CANCELLED\",\"id\":\"c\"") &&
+		   strstr(line, text),
 		   "%s: the client learns why", what))
 		tap_note("  %s", line ?: "(the connection ended)");
 	close(session);
-	check(agent_listed("c", "\"state\":null", "\"subscribed\":true"), "%s: it has subscribed still", what);
+	check(agent_listed("c", "\"state\":null", "\"subscribed\":true"),
+	      "%s: it has subscribed still", what);
 }
 
 static int preserve(int client)
@@ -45,7 +47,8 @@ static void check_failed(const char *error, const char *what)
 	char text[64];
 
 	snprintf(text, sizeof(text), "\"error\":\"%s\"", error);
-	if (!check(strstr(line, "{\"cmd\":\"UPDATE\"") && strstr(line, text), "%s: so does the operator", what))
+	if (!check(strstr(line, "{\"cmd\":\"UPDATE\"") && strstr(line, text),
+		   "%s: so does the operator", what))
 		tap_note("  %s", line);
 }
 
@@ -80,7 +83,8 @@ static void cancelled(int client)
 	agent_send(operator, -1, "{\"cmd\":\"UPDATE\"}");
 	session = preserve(client);
 	agent_error(other, "{\"cmd\":\"UPDATE\"}", "EALREADY", "cancel: one at a time");
-	agent_error(other, "{\"cmd\":\"SUBSCRIBE\",\"id\":\"new\"}", "EBUSY", "cancel: nobody joins");
+	agent_error(other, "{\"cmd\":\"SUBSCRIBE\",\"id\":\"new\"}", "EBUSY",
+		    "cancel: nobody joins");
 	agent_ok(other, "{\"cmd\":\"CANCEL\",\"reason\":\"not today\"}", "cancel: CANCEL");
 	check_cancelled(client, session, "ECANCELED", "cancel");
 	check(strstr(agent_outcome(operator), "not today"), "cancel: so does the operator");
@@ -115,7 +119,8 @@ static void at_once(int client)
 	agent_send(operator, -1, "{\"cmd\":\"CANCEL\"}");
 	check_cancelled(client, second, "ECANCELED", "at once");
 	check_failed("ECANCELED", "at once");
-	check(strstr(agent_outcome(operator), "\"status\":\"ok\""), "at once: CANCEL comes after it");
+	check(strstr(agent_outcome(operator), "\"status\":\"ok\""),
+	      "at once: CANCEL comes after it");
 }
 
 /* With the policy "go" it goes without who is late, whatever that one holds. */
@@ -152,7 +157,8 @@ static void after(void)
 
 	agent_start(AGENT_CONF);
 	client = agent_connect();
-	agent_error(client, "{\"cmd\":\"CLAIM\",\"id\":\"c\"}", "ENOENT", "go: who was late has no session");
+	agent_error(client, "{\"cmd\":\"CLAIM\",\"id\":\"c\"}", "ENOENT",
+		    "go: who was late has no session");
 	session = agent_session(client, "{\"cmd\":\"CLAIM\",\"id\":\"good\"}");
 	check(luo_retrieve_fd(session, 2) >= 0, "go: who was ready has one");
 	check_eq(luo_finish(session), 0, "go: finish");

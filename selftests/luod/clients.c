@@ -31,7 +31,8 @@ static pid_t client_start(const char *id, enum step step, int *reached)
 		must(write(fds[1], "s", 1), "write");
 		session = step > SUBSCRIBED ? agent_preserving(client) : -1;
 		if (step >= PRESERVED)
-			must(luo_preserve(session, mem_filled("client", 0, SIZE, 5), 5), "preserve");
+			must(luo_preserve(session, mem_filled("client", 0, SIZE, 5), 5),
+			     "preserve");
 		if (step == SAID_READY)
 			agent_send(client, -1, "{\"cmd\":\"READY\"}");
 		must(write(fds[1], "r", 1), "write");

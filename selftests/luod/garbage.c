@@ -74,7 +74,8 @@ static void check_garbage(void)
 /* In the order in which they were sent, however they are cut. */
 static void check_pieces(void)
 {
-	static const char text[] = "{\"cmd\":\"HELLO\",\"version\":1,\"seq\":1}\n{\"cmd\":\"LIST\",\"seq\":2}\n";
+	static const char text[] =
+		"{\"cmd\":\"HELLO\",\"version\":1,\"seq\":1}\n{\"cmd\":\"LIST\",\"seq\":2}\n";
 	int client = agent_connect(), fd;
 	const char *line;
 
@@ -105,8 +106,11 @@ static void check_half(void)
 /* Descriptors belong to the message that they come with, and are closed with it. */
 static void check_descriptors(void)
 {
-	int client = agent_connect(), many[17], fd, before = luod_fds();
+	int client = agent_connect(), many[17], fd, before;
 
+	/* By its answer, luod has seen the others go. */
+	agent_ok(client, "{\"cmd\":\"HELLO\",\"version\":1}", "descriptors: luod serves");
+	before = luod_fds();
 	for (int i = 0; i < 17; i++)
 		many[i] = STDIN_FILENO;
 	for (int i = 0; i < 100; i++) {
@@ -122,13 +126,16 @@ static void check_descriptors(void)
 	}
 	check(true, "descriptors: more than a command takes");
 	check_eq(luod_fds(), before, "descriptors: luod has none of 3,400 left");
-	agent_error(client, "{\"cmd\":\"LOAD\"}", "EBADF", "descriptors: fewer than a command takes");
+	agent_error(client, "{\"cmd\":\"LOAD\"}", "EBADF",
+		    "descriptors: fewer than a command takes");
 
 	/* Two messages at once, the descriptor with the second. */
 	must(send(client, "{\"cmd\":\"LIST\",\"seq\":1}\n", 23, 0), "send");
 	agent_send(client, STDIN_FILENO, "{\"cmd\":\"KEEP\",\"id\":\"x\",\"seq\":2}");
-	check(strstr(agent_line(client, &fd), "\"status\":\"ok\""), "descriptors: not the first one's");
-	check(strstr(agent_line(client, &fd), "not of a session 'x'"), "descriptors: the second one's");
+	check(strstr(agent_line(client, &fd), "\"status\":\"ok\""),
+	      "descriptors: not the first one's");
+	check(strstr(agent_line(client, &fd), "not of a session 'x'"),
+	      "descriptors: the second one's");
 	close(client);
 }
 
@@ -136,7 +143,7 @@ static void check_descriptors(void)
 static void check_deaf(void)
 {
 	int client = agent_connect(), other = agent_connect();
-	const char line[] = "{\"cmd\":\"LOG\",\"lines\":500}\n";
+	static const char line[] = "{\"cmd\":\"LOG\",\"lines\":500}\n";
 	long sent = 0;
 
 	while (send(client, line, sizeof(line) - 1, MSG_NOSIGNAL) > 0)
@@ -174,7 +181,8 @@ static void check_crowd(void)
 	for (int i = 0; i < CONNECTIONS + 100; i++)
 		close(clients[i]);
 	fd = agent_connect();
-	agent_ok(fd, "{\"cmd\":\"HELLO\",\"version\":1}", "crowd: when they are gone, others are served");
+	agent_ok(fd, "{\"cmd\":\"HELLO\",\"version\":1}",
+		 "crowd: when they are gone, others are served");
 	close(fd);
 }
 

@@ -17,10 +17,8 @@
 /* A directory with the handler, another that can't be loaded, and something else */
 #define DIRS "{ \"handlers\": [ \"/tmp/first\", \"/tmp/second\" ], \"iterators\": \"/iterators\" }"
 
-static const char attached_1[] = "\"name\":\"eventfd\",\"file\":\"/tmp/second/eventfd.bpf.o\","
-				 "\"compatible\":\"eventfd-v1\",\"version\":1,\"error\":null";
-static const char attached_2[] = "\"name\":\"eventfd\",\"file\":null,"
-				 "\"compatible\":\"eventfd-v1\",\"version\":2,\"error\":null";
+static const char attached_1[] = "\"name\":\"eventfd\",\"file\":\"/tmp/second/eventfd.bpf.o\",\"compatible\":\"eventfd-v1\",\"version\":1,\"error\":null";
+static const char attached_2[] = "\"name\":\"eventfd\",\"file\":null,\"compatible\":\"eventfd-v1\",\"version\":2,\"error\":null";
 
 static bool lists(int client, const char *text)
 {
@@ -59,8 +57,8 @@ static void check_disk(int client)
 	const char *bad = "\"name\":\"bad\",\"file\":\"/tmp/first/bad.bpf.o\"";
 
 	check(lists(client, attached_1), "disk: attached, from the last directory");
-	check(lists(client, bad) && !lists(client, "\"name\":\"bad\",\"file\":\"/tmp/first/bad.bpf.o\","
-		    "\"compatible\":\"bad-v1\",\"version\":1,\"error\":null"),
+	check(lists(client, bad) &&
+	      !lists(client, "\"name\":\"bad\",\"file\":\"/tmp/first/bad.bpf.o\",\"compatible\":\"bad-v1\",\"version\":1,\"error\":null"),
 	      "disk: one that can't be loaded is remembered, and why");
 	agent_kill();
 }
@@ -70,15 +68,20 @@ static void check_requests(int client)
 	check(ok(with_object(client, "{\"cmd\":\"HANDLER_UPGRADE\",\"name\":\"eventfd\"}", NEWER)),
 	      "upgrade: to version 2");
 	check(lists(client, attached_2), "upgrade: it is listed");
-	check(strstr(with_object(client, "{\"cmd\":\"HANDLER_LOAD\",\"name\":\"eventfd\"}", NEWER), "\"EEXIST\""),
+	check(strstr(with_object(client, "{\"cmd\":\"HANDLER_LOAD\",\"name\":\"eventfd\"}", NEWER),
+		     "\"EEXIST\""),
 	      "load: a name that is taken");
-	check(strstr(with_object(client, "{\"cmd\":\"HANDLER_LOAD\",\"name\":\"other\"}", NEWER), "\"EEXIST\""),
+	check(strstr(with_object(client, "{\"cmd\":\"HANDLER_LOAD\",\"name\":\"other\"}", NEWER),
+		     "\"EEXIST\""),
 	      "load: files that another one serves");
-	check(strstr(with_object(client, "{\"cmd\":\"HANDLER_LOAD\",\"name\":\"no\"}", "/selftests/luod_handlers"),
+	check(strstr(with_object(client, "{\"cmd\":\"HANDLER_LOAD\",\"name\":\"no\"}",
+				 "/selftests/luod_handlers"),
 		     "\"EINVAL\""), "load: no object");
-	check(strstr(with_object(client, "{\"cmd\":\"HANDLER_UPGRADE\",\"name\":\"no\"}", NEWER), "\"ENOENT\""),
+	check(strstr(with_object(client, "{\"cmd\":\"HANDLER_UPGRADE\",\"name\":\"no\"}", NEWER),
+		     "\"ENOENT\""),
 	      "upgrade: of nothing");
-	agent_error(client, "{\"cmd\":\"HANDLER_UNLOAD\",\"name\":\"no\"}", "ENOENT", "unload: of nothing");
+	agent_error(client, "{\"cmd\":\"HANDLER_UNLOAD\",\"name\":\"no\"}", "ENOENT",
+		    "unload: of nothing");
 }
 
 /* What was unloaded stays so, though it is on the disk. */
@@ -90,7 +93,8 @@ static void check_unload(int client)
 	agent_kill();
 	client = agent_connect();
 	check(!lists(client, attached_1), "unload: and does not come back with another luod");
-	check(ok(with_object(client, "{\"cmd\":\"HANDLER_LOAD\",\"name\":\"eventfd\"}", "/handlers/eventfd.bpf.o")),
+	check(ok(with_object(client, "{\"cmd\":\"HANDLER_LOAD\",\"name\":\"eventfd\"}",
+			     "/handlers/eventfd.bpf.o")),
 	      "load: it again");
 	check_requests(client);
 	close(client);
@@ -116,7 +120,8 @@ static void retrieve(int client, uint64_t count)
 	int fd = luo_retrieve_fd(session, 1);
 	uint64_t got = 0;
 
-	check(fd >= 0 && read(fd, &got, sizeof(got)) == sizeof(got) && got == count, "the eventfd is back");
+	check(fd >= 0 && read(fd, &got, sizeof(got)) == sizeof(got) && got == count,
+	      "the eventfd is back");
 	check_eq(luo_finish(session), 0, "finish");
 	close(session);
 }
@@ -125,9 +130,7 @@ static void first(void)
 {
 	int client;
 
-	must(system("mkdir /tmp/first /tmp/second; cp /handlers/eventfd.bpf.o /tmp/second; "
-		    "cp " NEWER " /tmp/first/eventfd.bpf.o; echo > /tmp/first/README; "
-		    "head -c 5000 " NEWER " > /tmp/first/bad.bpf.o") ? -EIO : 0, "directories");
+	must(system("mkdir /tmp/first /tmp/second; cp /handlers/eventfd.bpf.o /tmp/second; cp " NEWER " /tmp/first/eventfd.bpf.o; echo > /tmp/first/README; head -c 5000 " NEWER " > /tmp/first/bad.bpf.o") ? -EIO : 0, "directories");
 	agent_start(DIRS);
 	client = agent_connect();
 	check_disk(client);

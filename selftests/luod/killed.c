@@ -31,7 +31,8 @@ static void kill_with_kept(void)
 	must(luo_preserve(session, mem_filled("kept", 0, SIZE, 1), 1), "preserve");
 	close(session);
 	agent_kill();
-	check(agent_listed("kept", "\"outgoing\"", "\"files\":1", "\"kept\":true"), "kept: still there");
+	check(agent_listed("kept", "\"outgoing\"", "\"files\":1", "\"kept\":true"),
+	      "kept: still there");
 	close(client);
 	for (int i = 0; i < 5; i++)
 		agent_kill();
@@ -49,7 +50,8 @@ static void kill_in_preserve(void)
 	session = preserve(client, 2);
 	agent_kill();
 	check(!agent_line(client, &fd), "preserving: the client sees it go");
-	check(!strcmp(agent_outcome(operator), "(the connection ended)"), "preserving: so does the operator");
+	check(!strcmp(agent_outcome(operator), "(the connection ended)"),
+	      "preserving: so does the operator");
 	close(client);
 	close(session);
 	close(operator);
@@ -74,7 +76,8 @@ static void kill_when_ready(int clients[2])
 	close(clients[0]);
 	close(clients[1]);
 	close(operator);
-	check(agent_listed("ready", "\"outgoing\"", "\"files\":1", "\"ready\":true"), "ready: it is so still");
+	check(agent_listed("ready", "\"outgoing\"", "\"files\":1", "\"ready\":true"),
+	      "ready: it is so still");
 	check(agent_lists_nothing("other"), "ready: the other one is not");
 	clients[1] = agent_subscribe("other");
 }
@@ -92,7 +95,8 @@ static void before(void)
 	agent_kill();
 	close(clients[1]);
 	clients[1] = agent_subscribe("other");
-	check(agent_listed("ready", "\"ready\":true", "\"subscribed\":false"), "ready: it is so still");
+	check(agent_listed("ready", "\"ready\":true", "\"subscribed\":false"),
+	      "ready: it is so still");
 
 	/* The next update asks the one only, and waits for the other to come back. */
 	operator = agent_connect();

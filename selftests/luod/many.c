@@ -39,7 +39,8 @@ static void before(void)
 		snprintf(id, sizeof(id), "c-%d", i);
 		clients[i] = agent_subscribe(id);
 	}
-	agent_error(operator, "{\"cmd\":\"SUBSCRIBE\",\"id\":\"c-7\"}", "EEXIST", "an id that is taken");
+	agent_error(operator, "{\"cmd\":\"SUBSCRIBE\",\"id\":\"c-7\"}", "EEXIST",
+		    "an id that is taken");
 	agent_error(clients[7], "{\"cmd\":\"SUBSCRIBE\",\"id\":\"c\"}", "EISCONN", "a second one");
 	agent_load(operator);
 	agent_send(operator, -1, "{\"cmd\":\"UPDATE\",\"timeout\":3600000}");

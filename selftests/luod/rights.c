@@ -118,7 +118,8 @@ int main(void)
 	client = agent_connect();
 	session = agent_session(client, "{\"cmd\":\"CREATE\",\"id\":\"db\",\"keep\":true}");
 	close(session);
-	agent_error(client, "{\"cmd\":\"CREATE\",\"id\":\"luod.x\"}", "EACCES", "root has no right to luod's names");
+	agent_error(client, "{\"cmd\":\"CREATE\",\"id\":\"luod.x\"}", "EACCES",
+		    "root has no right to luod's names");
 	check_eq(vm_in_child(as_nobody, NULL), 0, "nobody: nothing at all");
 	check_eq(vm_in_child(as_owner, NULL), 0, "a user: sessions of its names");
 	check_eq(vm_in_child(as_member, NULL), 0, "a group: the right that it was given");

@@ -37,13 +37,16 @@ static void check_keep_refused(int client)
 {
 	int session = agent_session(client, "{\"cmd\":\"CREATE\",\"id\":\"mine\"}"), fd;
 
-	agent_error(client, "{\"cmd\":\"CREATE\",\"id\":\"mine\"}", "EEXIST", "a name that is taken");
-	agent_error(client, "{\"cmd\":\"KEEP\",\"id\":\"mine\"}", "EBADF", "KEEP without a session");
+	agent_error(client, "{\"cmd\":\"CREATE\",\"id\":\"mine\"}", "EEXIST",
+		    "a name that is taken");
+	agent_error(client, "{\"cmd\":\"KEEP\",\"id\":\"mine\"}", "EBADF",
+		    "KEEP without a session");
 	agent_send(client, session, "{\"cmd\":\"KEEP\",\"id\":\"other\"}");
 	check(strstr(agent_line(client, &fd), "\"EBADF\""), "KEEP of another name");
 	agent_send(client, STDIN_FILENO, "{\"cmd\":\"KEEP\",\"id\":\"mine\"}");
 	check(strstr(agent_line(client, &fd), "\"EBADF\""), "KEEP of another file");
-	agent_error(client, "{\"cmd\":\"RELEASE\",\"id\":\"mine\"}", "ENOENT", "RELEASE of what is not kept");
+	agent_error(client, "{\"cmd\":\"RELEASE\",\"id\":\"mine\"}", "ENOENT",
+		    "RELEASE of what is not kept");
 	close(session);
 	check(agent_lists_nothing("mine"), "a session that nobody has is gone");
 }
@@ -59,7 +62,8 @@ static void before(void)
 	check_eq(vm_in_child(create_and_exit, "{\"cmd\":\"CREATE\",\"id\":\"not kept\"}"), 0,
 		 "a client creates one");
 	check(agent_lists_nothing("not kept"), "it goes with its client");
-	check_eq(vm_in_child(create_and_exit, "{\"cmd\":\"CREATE\",\"id\":\"kept: 1\",\"keep\":true}"),
+	check_eq(vm_in_child(create_and_exit,
+			     "{\"cmd\":\"CREATE\",\"id\":\"kept: 1\",\"keep\":true}"),
 		 0, "a client creates one with keep");
 	check(agent_listed("kept: 1", "\"outgoing\"", "\"files\":1", "\"kept\":true"), "it stays");
 	check_eq(vm_in_child(create_keep_and_exit, "kept: 2"), 0, "a client has one kept");
@@ -88,13 +92,16 @@ static void after(void)
 
 	agent_start(AGENT_CONF);
 	client = agent_connect();
-	check(agent_lists_nothing("not kept") && agent_lists_nothing("released"), "those two are gone");
+	check(agent_lists_nothing("not kept") && agent_lists_nothing("released"),
+	      "those two are gone");
 	check(agent_listed("kept: 1", "\"incoming\"", "\"kept\":false"), "the first is there");
-	agent_error(client, "{\"cmd\":\"RELEASE\",\"id\":\"kept: 1\"}", "ENOENT", "which luod does not keep");
+	agent_error(client, "{\"cmd\":\"RELEASE\",\"id\":\"kept: 1\"}", "ENOENT",
+		    "which luod does not keep");
 	must(vm_kexec_load(), "load");
 	agent_error(client, "{\"cmd\":\"UPDATE\",\"dry_run\":false}", "EBUSY", "no update over it");
 	agent_send(client, -1, "{\"cmd\":\"UPDATE\",\"dry_run\":true}");
-	check(strstr(agent_line(client, &fd), "\"lost\":[{\"id\":\"kept: "), "a dry run says what would be lost");
+	check(strstr(agent_line(client, &fd), "\"lost\":[{\"id\":\"kept: "),
+	      "a dry run says what would be lost");
 	check_claim(client, "kept: 1", 3);
 
 	session = agent_session(client, "{\"cmd\":\"CLAIM\",\"id\":\"kept: 2\"}");
@@ -103,7 +110,8 @@ static void after(void)
 	agent_error(client, "{\"cmd\":\"RELEASE\",\"id\":\"kept: 2\",\"finish\":true}", "EBUSY",
 		    "RELEASE of what is claimed");
 	close(session);
-	agent_ok(client, "{\"cmd\":\"RELEASE\",\"id\":\"kept: 2\",\"finish\":true}", "RELEASE with finish");
+	agent_ok(client, "{\"cmd\":\"RELEASE\",\"id\":\"kept: 2\",\"finish\":true}",
+		 "RELEASE with finish");
 	agent_error(client, "{\"cmd\":\"CLAIM\",\"id\":\"kept: 2\"}", "ENOENT", "it is gone");
 	agent_error(client, "{\"cmd\":\"RELEASE\",\"id\":\"kept: 2\",\"finish\":true}", "ENOENT",
 		    "and not there to be released");

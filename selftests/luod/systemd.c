@@ -193,7 +193,8 @@ static bool succeeds(pid_t pid)
 
 static int create_kept(void)
 {
-	int session = agent_session(agent_connect(), "{\"cmd\":\"CREATE\",\"id\":\"a: b\",\"keep\":true}");
+	int session = agent_session(agent_connect(),
+				    "{\"cmd\":\"CREATE\",\"id\":\"a: b\",\"keep\":true}");
 
 	return luo_preserve(session, mem_filled("kept", 0, SIZE, 1), 1) ? 1 : 0;
 }
@@ -236,7 +237,8 @@ static void after(void)
 	store_count = 1;
 	close(device);
 	service_start();
-	check(store_count == 1 && is_stored("luod.handler.eventfd"), "what came in goes back to the kernel");
+	check(store_count == 1 && is_stored("luod.handler.eventfd"),
+	      "what came in goes back to the kernel");
 	check(succeeds(in_background(claim)), "from where a client claims it");
 	service_kill(SIGTERM, "stopped");
 }

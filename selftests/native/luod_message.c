@@ -58,7 +58,8 @@ static bool test_fields(void)
 {
 	struct request request;
 	bool good;
-	const char *line = "{\"cmd\":\"UPDATE\",\"timeout\":1500,\"policy\":\"abort\",\"force\":true}";
+	const char *line =
+		"{\"cmd\":\"UPDATE\",\"timeout\":1500,\"policy\":\"abort\",\"force\":true}";
 
 	request_parse(&request, line, strlen(line), 0);
 	good = request.command == CMD_UPDATE && request_int(&request, "timeout", 1) == 1500 &&
@@ -289,13 +290,15 @@ static bool fuzz_one(const char *line, size_t len)
 		good = fds >= request.type->min_fds && fds <= request.type->max_fds;
 		for (int i = 0; i < FIELDS_MAX && field[i].name; i++)
 			good = good && (field[i].optional ||
-					json_object_object_get_ex(request.object, field[i].name, NULL));
+					json_object_object_get_ex(request.object, field[i].name,
+								  NULL));
 	} else {
 		good = *request.message;
 	}
 	answer = answer_new(&request, request.error, request.message);
 	text = message_line(answer, &answer_len);
-	good = good && text && strchr(text, '\n') == text + answer_len - 1 && answer_len < MESSAGE_MAX * 8;
+	good = good && text && strchr(text,
+				      '\n') == text + answer_len - 1 && answer_len < 8 * MESSAGE_MAX;
 	free(text);
 	json_object_put(answer);
 	request_done(&request);
@@ -316,7 +319,8 @@ static bool test_fuzz(void)
 		for (int step = 0; step < FUZZ_STEPS; step++) {
 			len = mutate(line, len, sizeof(line));
 			if (!fuzz_one(line, len)) {
-				ksft_print_msg("seed %u, step %d: %.*s\n", seed, step, (int)len, line);
+				ksft_print_msg("seed %u, step %d: %.*s\n", seed, step, (int)len,
+					       line);
 				return false;
 			}
 		}

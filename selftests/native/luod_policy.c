@@ -135,10 +135,12 @@ static bool test_users(void)
 	       !policy_allows(p, &vm, RIGHT_STATUS) && !policy_allows(p, &vm, RIGHT_UPDATE);
 	good = good && policy_allows_name(p, &member, "any") &&
 	       !policy_allows_name(p, &member, "luod.state") &&
-	       policy_allows(p, &member, RIGHT_STATUS) && !policy_allows(p, &member, RIGHT_UPDATE) &&
+	       policy_allows(p, &member, RIGHT_STATUS) && !policy_allows(p, &member,
+									 RIGHT_UPDATE) &&
 	       policy_allows(p, &primary, RIGHT_STATUS);
 	good = good && policy_allows(p, &admin, RIGHT_UPDATE) &&
-	       policy_allows(p, &admin, RIGHT_HANDLERS) && !policy_allows(p, &admin, RIGHT_STATUS) &&
+	       policy_allows(p, &admin, RIGHT_HANDLERS) && !policy_allows(p, &admin,
+									  RIGHT_STATUS) &&
 	       !policy_allows_name(p, &admin, "vm-7");
 	good = good && !policy_allows_name(p, &nobody, "vm-7") &&
 	       !policy_allows(p, &nobody, RIGHT_STATUS);

@@ -334,7 +334,8 @@ static int check_right(struct call *call)
 			return 0;
 		return call_fail(call, -EACCES, name_is_reserved(call_id(call)) ?
 				 "'%s': names that begin with luod. are luod's own" :
-				 "no right to a session '%s': see names in luod.conf", call_id(call));
+				 "no right to a session '%s': see names in luod.conf",
+				 call_id(call));
 	}
 	if (!type->right || policy_allows(&luod.conf.policy, peer, type->right))
 		return 0;

@@ -235,7 +235,8 @@ static pid_t start(const char *path, bool remembering)
 	pid = fork();
 	if (!pid) {
 		if (remembering)
-			session_restore(STORE_READY FAKE_REMEMBERED, device_create(FAKE_REMEMBERED));
+			session_restore(STORE_READY FAKE_REMEMBERED,
+					device_create(FAKE_REMEMBERED));
 		serve(fd);
 	}
 	close(fd);
