@@ -4,6 +4,7 @@
 
 #include <linux/io.h>
 #include <linux/kexec_handover.h>
+#include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
