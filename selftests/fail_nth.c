@@ -2,6 +2,8 @@
 /*
  * Every memory allocation of every call fails once. The call must say so or
  * do without, leave nothing behind, and work when it is made again.
+ *
+ *	fail_nth [mainline]	with liveupdate.abi=mainline
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +26,7 @@
 
 static int luo, session, memfds[FILES];
 static long kho;
+static bool mainline;
 
 static int create_call(int n)
 {
@@ -90,6 +93,24 @@ static void sweep_kexec(void)
 	testfh_fail("freeze", 0);
 }
 
+/*
+ * There is no other file to refuse: the first kexec that has all its memory takes place,
+ * and the next kernel says how many have not.
+ */
+static void sweep_kexec_mainline(void)
+{
+	for (int n = 1; n < 2000; n++) {
+		int ret;
+
+		vm_kexec_arg("luo_failed", "%d", n - 1);
+		must(vm_kexec_load(), "load the next kernel");
+		sweep_arm(n);
+		ret = vm_kexec();
+		if (!sweep_disarm() || ret != -ENOMEM)
+			tap_bail("kexec, allocation %d: %d", n, ret);
+	}
+}
+
 static void before(void)
 {
 	static const struct sweep create = {
@@ -125,7 +146,10 @@ static void before(void)
 	must(luo_preserve(session, memfds[0], LATE_TOKEN), "preserve");
 	for (int i = 0; i < LATE; i++)
 		mem_fill(memfds[0], i * KIB(8), KIB(4), 1);
-	sweep_kexec();
+	if (mainline)
+		sweep_kexec_mainline();
+	else
+		sweep_kexec();
 }
 
 static int sessions[FILES];
@@ -170,6 +194,8 @@ static void after(void)
 	int fd, bad = 0;
 
 	sweep_start();
+	check(!mainline || vm_arg_num("luo_failed", 0) >= 3, "kexec: %ld failed before this one",
+	      vm_arg_num("luo_failed", 0));
 	luo = must(luo_open(), "/dev/liveupdate");
 	session = must(luo_retrieve(luo, "files"), "retrieve");
 	/* The finish sweep may go further than the one before it. */
@@ -186,9 +212,10 @@ static void after(void)
 	check_eq(luo_finish(session), 0, "finish");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const vm_stage_fn stages[] = { before, after };
 
+	mainline = argc > 1 && !strcmp(argv[1], "mainline");
 	vm_run_stages(stages, 2);
 }
