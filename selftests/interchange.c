@@ -155,7 +155,11 @@ static void huge_make(int *fds)
 static void huge_check(const int *fds)
 {
 	check(mem_is(fds[0], 0, MIB(16), 1), "huge: contents");
-	check_eq(mem_huge(fds[0], 0, MIB(16)), MIB(16), "huge: huge pages still");
+	/* The stock kernel does not show those that it was handed, by whichever kernel. */
+	if (on_stock())
+		tap_note("huge: %ld KiB shown", mem_huge(fds[0], 0, MIB(16)) / 1024);
+	else
+		check_eq(mem_huge(fds[0], 0, MIB(16)), MIB(16), "huge: huge pages still");
 	check(mem_is(fds[1], MIB(4), MIB(3) + KIB(20), 2) && mem_is_zero(fds[1], 0, MIB(4)),
 	      "huge: between holes");
 	check_eq(mem_size(fds[1]), MIB(7) + KIB(20), "huge: size");

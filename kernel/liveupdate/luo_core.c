@@ -103,7 +103,6 @@ static const struct kernel_param_ops luo_abi_ops = {
 	.get = luo_abi_get,
 };
 module_param_cb(abi, &luo_abi_ops, NULL, 0444);
-MODULE_PARM_DESC(abi, "who can read what is handed over: own (default), or mainline too");
 
 /**
  * liveupdate_abi_mainline - whether mainline's kernel must be able to read all files
