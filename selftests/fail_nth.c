@@ -23,6 +23,7 @@
 #define EXTENTS 130	/* more than fit into the header */
 #define LATE 1500	/* more than what is kept in reserve */
 #define LATE_TOKEN 100000
+#define LATE_MAINLINE 20	/* each takes an array of its own, and so a kexec or two */
 
 static int luo, session, memfds[FILES];
 static long kho;
@@ -119,6 +120,7 @@ static void before(void)
 	static const struct sweep preserve = {
 		"preserve", preserve_call, not_preserved, NULL,
 	};
+	const int late = mainline ? LATE_MAINLINE : FILES;
 	char name[32];
 
 	sweep_start();
@@ -128,6 +130,8 @@ static void before(void)
 		memfds[n] = mem_create("nth", 0, EXTENTS * KIB(8));
 		for (int i = 0; i < EXTENTS; i++)
 			mem_fill(memfds[n], i * KIB(8), KIB(4), n);
+		if (n >= late)
+			mem_fill(memfds[n], KIB(4), KIB(4), n);
 	}
 	kho = must(kho_preserved(), "count what KHO preserves");
 	sweep_call(&create);
@@ -140,7 +144,7 @@ static void before(void)
 				  mem_filled("nth", 0, KIB(16), n), 1), "preserve");
 	}
 	/* Written late: one page each, and more than there is room for. */
-	for (int n = 1; n < FILES; n++)
+	for (int n = 1; n < late; n++)
 		mem_fill(memfds[n], KIB(4), KIB(4), n);
 	memfds[0] = mem_create("late", 0, LATE * KIB(8));
 	must(luo_preserve(session, memfds[0], LATE_TOKEN), "preserve");
