@@ -5,15 +5,12 @@
  * Built with LIVEUPDATE, without LIVEUPDATE_MEMFD too: a kernel that cannot
  * make a memfd of a record can still free what it holds.
  */
-#define pr_fmt(fmt) "memfd_luo: " fmt
-
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/io.h>
 #include <linux/kexec_handover.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/siphash.h>
 #include <linux/string.h>
@@ -21,11 +18,6 @@
 #include "memfd_luo_extents.h"
 
 static_assert(MEMFD_LUO_HEADER_SIZE <= PAGE_SIZE);
-
-static unsigned int memfd_luo_max_order(void)
-{
-	return min_t(unsigned int, MAX_PAGECACHE_ORDER, MAX_PAGE_ORDER);
-}
 
 /* Writing */
 
@@ -58,18 +50,38 @@ static int memfd_luo_preserve_pages(struct memfd_luo_run run)
 }
 
 void memfd_luo_list_init(struct memfd_luo_list *list,
-			 struct memfd_luo_block *first)
+			 struct memfd_luo_block *first, bool apart)
 {
 	*list = (struct memfd_luo_list) {
+		.apart = apart,
 		.first = first,
 		.last = first,
 		.capacity = MEMFD_LUO_INLINE,
 	};
 }
 
+/* A page for extents; @apart: the next kernel is not to have it. */
+void *memfd_luo_alloc_block(bool apart)
+{
+	void *block;
+
+	if (!apart)
+		return kho_alloc_preserve(PAGE_SIZE);
+	block = (void *)get_zeroed_page(GFP_KERNEL);
+	return block ?: ERR_PTR(-ENOMEM);
+}
+
+static void memfd_luo_free_block(struct memfd_luo_block *block, bool apart)
+{
+	if (apart)
+		free_page((unsigned long)block);
+	else
+		kho_unpreserve_free(block);
+}
+
 static int memfd_luo_list_grow(struct memfd_luo_list *list)
 {
-	struct memfd_luo_block *block = kho_alloc_preserve(PAGE_SIZE);
+	struct memfd_luo_block *block = memfd_luo_alloc_block(list->apart);
 
 	if (IS_ERR(block))
 		return PTR_ERR(block);
@@ -130,7 +142,7 @@ int memfd_luo_list_add(struct memfd_luo_list *list, u64 index, u64 pfn, u64 nr)
 	if (nr > MEMFD_LUO_NR_MAX || pfn > MEMFD_LUO_PFN_MAX)
 		return -ERANGE;
 
-	if (!memfd_luo_run_extend(&list->open, index, pfn, nr)) {
+	if (list->apart || !memfd_luo_run_extend(&list->open, index, pfn, nr)) {
 		err = memfd_luo_list_close(list);
 		if (err)
 			return err;
@@ -162,7 +174,7 @@ void memfd_luo_list_drop(struct memfd_luo_list *list,
 			cond_resched();
 		}
 		if (block != first)
-			kho_unpreserve_free(block);
+			memfd_luo_free_block(block, list->apart);
 	}
 
 	if (list->open.nr)
@@ -170,7 +182,7 @@ void memfd_luo_list_drop(struct memfd_luo_list *list,
 
 	first->next = 0;
 	first->count = 0;
-	memfd_luo_list_init(list, first);
+	memfd_luo_list_init(list, first, list->apart);
 }
 
 static u64 memfd_luo_sum(const struct memfd_luo_header *header, u64 tag)
@@ -210,27 +222,6 @@ const struct memfd_luo_block *memfd_luo_block_at(u64 phys)
 	return phys_to_virt(phys);
 }
 
-/*
- * A damaged record may name what belongs to another file, and holds it until
- * that is found out: nobody else looks meanwhile.
- */
-static DEFINE_MUTEX(memfd_luo_claiming);
-
-/* How far claiming got, so that it can be undone. */
-struct memfd_luo_claims {
-	u64 blocks[MEMFD_LUO_CHAINS];
-	u64 units;
-};
-
-static bool memfd_luo_claim_page(u64 phys)
-{
-	int order = kho_claim(phys);
-
-	if (order > 0)
-		kho_unclaim(phys);
-	return !order;
-}
-
 static const char *memfd_luo_claim_chain(const struct memfd_luo_block *block,
 					 u64 *claimed)
 {
@@ -242,7 +233,7 @@ static const char *memfd_luo_claim_chain(const struct memfd_luo_block *block,
 		if (bad || !block->next)
 			return bad;
 		/* A cycle ends here: its first block has been claimed. */
-		if (!memfd_luo_claim_page(block->next))
+		if (!memfd_luo_claim_area(block->next, 0))
 			return "next";
 		(*claimed)++;
 		block = memfd_luo_block_at(block->next);
@@ -296,9 +287,10 @@ memfd_luo_claim_extents(const struct memfd_luo_header *header, u64 *claimed)
 	return NULL;
 }
 
-static void memfd_luo_unclaim(struct memfd_luo_header *header,
-			      struct memfd_luo_claims *claims)
+static void memfd_luo_extents_unclaim(struct memfd_luo_reader *reader,
+				      struct memfd_luo_claims *claims)
 {
+	struct memfd_luo_header *header = reader->header;
 	struct memfd_luo_iter iter;
 	struct memfd_luo_run run = {};
 
@@ -321,12 +313,13 @@ static void memfd_luo_unclaim(struct memfd_luo_header *header,
 			phys = memfd_luo_block_at(phys)->next;
 		}
 	}
-	kho_unclaim(virt_to_phys(header));
 }
 
-static const char *memfd_luo_claim(const struct memfd_luo_header *header,
-				   u64 tag, struct memfd_luo_claims *claims)
+static const char *memfd_luo_extents_claim(struct memfd_luo_reader *reader,
+					   u64 tag,
+					   struct memfd_luo_claims *claims)
 {
+	const struct memfd_luo_header *header = reader->header;
 	const char *bad;
 
 	bad = memfd_luo_header_bad(header, PAGE_SHIFT, MAX_LFS_FILESIZE);
@@ -336,49 +329,13 @@ static const char *memfd_luo_claim(const struct memfd_luo_header *header,
 	bad = bad ?: memfd_luo_claim_extents(header, &claims->units);
 	if (!bad && header->sum != memfd_luo_sum(header, tag))
 		bad = "sum";
+	if (!bad)
+		memfd_luo_iter_init(&reader->iter, header);
 	return bad;
 }
 
-/**
- * memfd_luo_open - take a record from the previous kernel
- * @reader: to read it with
- * @data:   where it is; any value
- * @tag:    liveupdate_file_tag() of the file that it must be
- *
- * Everything the record names is checked and claimed before anything is
- * restored.
- *
- * Return: 0, or -EUCLEAN with all as it was.
- */
-int memfd_luo_open(struct memfd_luo_reader *reader, u64 data, u64 tag)
-{
-	struct memfd_luo_claims claims = {};
-	const char *bad = "address";
-
-	guard(mutex)(&memfd_luo_claiming);
-
-	*reader = (struct memfd_luo_reader) {};
-	if (memfd_luo_claim_page(data)) {
-		reader->header = phys_to_virt(data);
-		bad = memfd_luo_claim(reader->header, tag, &claims);
-		if (!bad) {
-			memfd_luo_iter_init(&reader->iter, reader->header);
-			return 0;
-		}
-		memfd_luo_unclaim(reader->header, &claims);
-	}
-	pr_warn_ratelimited("record at %#llx is damaged (%s): left as it is\n", data, bad);
-	return -EUCLEAN;
-}
-
-/**
- * memfd_luo_read - the next area to restore
- * @reader: opened
- * @unit:   what KHO knows as one area
- *
- * Return: false when there are no more.
- */
-bool memfd_luo_read(struct memfd_luo_reader *reader, struct memfd_luo_run *unit)
+static bool memfd_luo_extents_read(struct memfd_luo_reader *reader,
+				   struct memfd_luo_run *unit)
 {
 	if (!reader->rest.nr &&
 	    !memfd_luo_iter_next(&reader->iter, &reader->rest, memfd_luo_block_at))
@@ -391,13 +348,10 @@ bool memfd_luo_read(struct memfd_luo_reader *reader, struct memfd_luo_run *unit)
 	return true;
 }
 
-/* Free the record itself, once what it names has been read. */
-void memfd_luo_free_record(struct memfd_luo_header *header)
+static void memfd_luo_extents_free_record(struct memfd_luo_reader *reader)
 {
-	guard(mutex)(&memfd_luo_claiming);
-
 	for (int i = 0; i < MEMFD_LUO_CHAINS; i++) {
-		u64 phys = header->chain[i].block.next;
+		u64 phys = reader->header->chain[i].block.next;
 
 		while (phys) {
 			void *block = phys_to_virt(phys);
@@ -406,58 +360,21 @@ void memfd_luo_free_record(struct memfd_luo_header *header)
 			kho_restore_free(block);
 		}
 	}
-	kho_restore_free(header);
+	kho_restore_free(reader->header);
 }
 
-/* Free what has not been read yet, and the record. */
-void memfd_luo_free_all(struct memfd_luo_reader *reader)
+static u64 memfd_luo_extents_pages(const void *record)
 {
-	struct memfd_luo_run unit;
-	struct folio *folio;
+	const struct memfd_luo_header *header = record;
 
-	while (memfd_luo_read(reader, &unit)) {
-		folio = kho_restore_folio(PFN_PHYS(unit.pfn));
-		if (folio)
-			folio_put(folio);
-		cond_resched();
-	}
-	memfd_luo_free_record(reader->header);
+	return header->nr_pages;
 }
 
-/**
- * memfd_luo_reclaim - free the memory of a memfd that nobody took back
- * @data: where its record is; any value
- * @tag:  liveupdate_file_tag() of the file
- *
- * Return: 0, or -EUCLEAN with all as it was.
- */
-int memfd_luo_reclaim(u64 data, u64 tag)
-{
-	struct memfd_luo_reader reader;
-	int err = memfd_luo_open(&reader, data, tag);
-
-	if (!err)
-		memfd_luo_free_all(&reader);
-	return err;
-}
-
-/**
- * memfd_luo_record_bytes - how much memory a record says that it holds
- * @data: where it is; any value
- *
- * For display: what the record says has not been checked yet.
- *
- * Return: bytes, 0 if there is no record.
- */
-u64 memfd_luo_record_bytes(u64 data)
-{
-	const struct memfd_luo_header *header;
-
-	guard(mutex)(&memfd_luo_claiming);
-
-	if (kho_preserved_order(data))
-		return 0;
-
-	header = phys_to_virt(data);
-	return (min(header->nr_pages, get_num_physpages()) + 1) << PAGE_SHIFT;
-}
+const struct memfd_luo_format memfd_luo_extents_format = {
+	.compatible = MEMFD_LUO_EXTENTS_COMPATIBLE,
+	.claim = memfd_luo_extents_claim,
+	.unclaim = memfd_luo_extents_unclaim,
+	.read = memfd_luo_extents_read,
+	.free_record = memfd_luo_extents_free_record,
+	.pages = memfd_luo_extents_pages,
+};

@@ -6,7 +6,7 @@
 #ifndef _MM_MEMFD_LUO_FORMAT_H
 #define _MM_MEMFD_LUO_FORMAT_H
 
-#include <linux/kho/abi/memfd.h>
+#include <linux/kho/abi/memfd_extents.h>
 
 /* An extent, unpacked; or what is left of one. */
 struct memfd_luo_run {
@@ -113,7 +113,7 @@ memfd_luo_header_bad(const struct memfd_luo_header *header, u32 page_shift,
 		return "pos";
 	if (header->page_shift != page_shift)
 		return "page_shift";
-	if (header->seals & ~MEMFD_LUO_ALL_SEALS)
+	if (header->seals & ~MEMFD_LUO_EXTENTS_SEALS)
 		return "seals";
 	if (header->f_flags & ~MEMFD_LUO_F_FLAGS ||
 	    (header->f_flags & O_ACCMODE) == O_ACCMODE)

@@ -8,6 +8,7 @@
 #include <linux/fcntl.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/highmem.h>
 #include <linux/kexec_handover.h>
 #include <linux/liveupdate.h>
 #include <linux/memcontrol.h>
@@ -23,7 +24,7 @@
 
 #include "internal.h"
 #include "memfd_luo.h"
-#include "memfd_luo_extents.h"
+#include "memfd_luo_reader.h"
 
 /* A memfd being retrieved. The pages of @unit are restored, and in no file. */
 struct memfd_luo_incoming {
@@ -112,6 +113,12 @@ static bool memfd_luo_restore_unit(struct memfd_luo_incoming *in)
 	return kho_restore_pages(PFN_PHYS(unit->pfn), unit->nr);
 }
 
+static void memfd_luo_zero_unit(const struct memfd_luo_run *unit)
+{
+	for (u64 i = 0; i < unit->nr; i++)
+		clear_highpage(pfn_to_page(unit->pfn + i));
+}
+
 static int memfd_luo_fill(struct memfd_luo_incoming *in)
 {
 	int err;
@@ -127,6 +134,8 @@ static int memfd_luo_fill(struct memfd_luo_incoming *in)
 			in->lost = true;
 			return -EIO;
 		}
+		if (in->reader.zero)
+			memfd_luo_zero_unit(&in->unit);
 		err = memfd_luo_insert_unit(in);
 		if (!err && fatal_signal_pending(current))
 			err = -EINTR;
@@ -135,60 +144,104 @@ static int memfd_luo_fill(struct memfd_luo_incoming *in)
 	return err;
 }
 
-/* An empty memfd that is what the record says, but for its access mode. */
-static struct file *memfd_luo_create_file(const struct memfd_luo_header *header)
+static struct file *memfd_luo_alloc(const char *name, umode_t mode, loff_t size)
 {
-	char name[MEMFD_LUO_PREFIX_LEN + MEMFD_LUO_NAME_SIZE];
+	struct file *file = memfd_alloc_file(name, MFD_ALLOW_SEALING);
 	struct inode *inode;
-	struct file *file;
-	int err;
 
-	snprintf(name, sizeof(name), MEMFD_LUO_PREFIX "%s", header->name);
-	file = memfd_alloc_file(name, MFD_ALLOW_SEALING);
 	if (IS_ERR(file))
 		return file;
 
 	inode = file_inode(file);
-	inode->i_mode = (inode->i_mode & S_IFMT) | header->mode;
-	inode->i_uid = make_kuid(&init_user_ns, header->uid);
-	inode->i_gid = make_kgid(&init_user_ns, header->gid);
-	i_size_write(inode, header->size);
-
-	/* Sealing looks for pinned pages: cheap while there are none at all. */
-	if (header->seals) {
-		err = memfd_add_seals(file, header->seals);
-		if (err) {
-			fput(file);
-			return ERR_PTR(err);
-		}
-	}
+	inode->i_mode = (inode->i_mode & S_IFMT) | mode;
+	i_size_write(inode, size);
 	return file;
 }
 
-static struct file *memfd_luo_create(const struct memfd_luo_header *header)
+/* Sealing looks for pinned pages: cheap while there are none at all. */
+static struct file *memfd_luo_add_seals(struct file *file, u32 seals)
 {
-	struct file *file = memfd_luo_create_file(header), *reopened;
+	int err = seals ? memfd_add_seals(file, seals) : 0;
 
+	if (!err)
+		return file;
+	fput(file);
+	return ERR_PTR(err);
+}
+
+static struct file *memfd_luo_reopen(struct file *file, u32 f_flags)
+{
+	struct file *reopened;
+
+	if (file->f_flags == f_flags)
+		return file;
+
+	/* What it lacks O_LARGEFILE for is nobody's concern here. */
+	reopened = dentry_open(&file->f_path, f_flags | O_LARGEFILE, current_cred());
+	fput(file);
+	if (!IS_ERR(reopened) && !(f_flags & O_LARGEFILE))
+		reopened->f_flags &= ~O_LARGEFILE;
+	return reopened;
+}
+
+/* An empty memfd that is what the record says. */
+static struct file *memfd_luo_extents_create(const struct memfd_luo_header *header)
+{
+	char name[MEMFD_LUO_PREFIX_LEN + MEMFD_LUO_NAME_SIZE];
+	struct file *file;
+
+	snprintf(name, sizeof(name), MEMFD_LUO_PREFIX "%s", header->name);
+	file = memfd_luo_alloc(name, header->mode, header->size);
 	if (IS_ERR(file))
 		return file;
 
-	if (file->f_flags != header->f_flags) {
-		/* What it lacks O_LARGEFILE for is nobody's concern here. */
-		reopened = dentry_open(&file->f_path,
-				       header->f_flags | O_LARGEFILE,
-				       current_cred());
-		fput(file);
-		if (IS_ERR(reopened))
-			return reopened;
-		file = reopened;
-		if (!(header->f_flags & O_LARGEFILE))
-			file->f_flags &= ~O_LARGEFILE;
-	}
-	file->f_pos = header->pos;
+	file_inode(file)->i_uid = make_kuid(&init_user_ns, header->uid);
+	file_inode(file)->i_gid = make_kgid(&init_user_ns, header->gid);
+	file = memfd_luo_add_seals(file, header->seals);
+	if (IS_ERR(file))
+		return file;
+	file = memfd_luo_reopen(file, header->f_flags);
+	if (!IS_ERR(file))
+		file->f_pos = header->pos;
 	return file;
 }
 
-static struct memfd_luo_incoming *memfd_luo_start(u64 data, u64 tag)
+/*
+ * The record has no mode. A file whose mode is sealed with execute bits in it is
+ * sealed against writing, see memfd_add_seals(): another one has none.
+ */
+static umode_t memfd_luo_v2_mode(u32 seals)
+{
+	const u32 write = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
+			  F_SEAL_FUTURE_WRITE;
+
+	return seals & F_SEAL_EXEC && (seals & write) != write ? 0666 : 0777;
+}
+
+/* What the record has not is as in a memfd that is new. */
+static struct file *memfd_luo_v2_create(const struct memfd_luo_ser *ser)
+{
+	struct file *file = memfd_luo_alloc(MEMFD_LUO_PREFIX,
+					    memfd_luo_v2_mode(ser->seals),
+					    ser->size);
+
+	if (IS_ERR(file))
+		return file;
+	file = memfd_luo_add_seals(file, ser->seals);
+	if (!IS_ERR(file))
+		file->f_pos = ser->pos;
+	return file;
+}
+
+static struct file *memfd_luo_create(const struct memfd_luo_reader *reader)
+{
+	return reader->format == &memfd_luo_v2_format ?
+		memfd_luo_v2_create(reader->ser) :
+		memfd_luo_extents_create(reader->header);
+}
+
+static struct memfd_luo_incoming *
+memfd_luo_start(struct liveupdate_file_op_args *args)
 {
 	struct memfd_luo_incoming *in = kzalloc_obj(*in);
 	int err;
@@ -196,7 +249,9 @@ static struct memfd_luo_incoming *memfd_luo_start(u64 data, u64 tag)
 	if (!in)
 		return ERR_PTR(-ENOMEM);
 
-	err = memfd_luo_open(&in->reader, data, tag);
+	err = memfd_luo_open(&in->reader,
+			     memfd_luo_format(args->handler->compatible),
+			     args->serialized_data, liveupdate_file_tag(args));
 	if (err) {
 		kfree(in);
 		return ERR_PTR(err);
@@ -210,15 +265,14 @@ int memfd_luo_retrieve(struct liveupdate_file_op_args *args)
 	int err;
 
 	if (!in) {
-		in = memfd_luo_start(args->serialized_data,
-				     liveupdate_file_tag(args));
+		in = memfd_luo_start(args);
 		if (IS_ERR(in))
 			return PTR_ERR(in);
 		args->private_data = in;
 	}
 
 	if (!in->file) {
-		struct file *file = memfd_luo_create(in->reader.header);
+		struct file *file = memfd_luo_create(&in->reader);
 
 		if (IS_ERR(file))
 			return PTR_ERR(file);
@@ -229,7 +283,7 @@ int memfd_luo_retrieve(struct liveupdate_file_op_args *args)
 	if (err)
 		return err;
 
-	memfd_luo_free_record(in->reader.header);
+	memfd_luo_free_record(&in->reader);
 	args->file = in->file;
 	args->private_data = NULL;
 	kfree(in);
@@ -244,7 +298,8 @@ void memfd_luo_finish(struct liveupdate_file_op_args *args)
 		return;
 
 	if (!in) {
-		memfd_luo_reclaim(args->serialized_data,
+		memfd_luo_reclaim(args->handler->compatible,
+				  args->serialized_data,
 				  liveupdate_file_tag(args));
 		return;
 	}

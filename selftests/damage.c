@@ -5,6 +5,7 @@
  * is whole, the next round starts clean.
  *
  *	damage [FIRST COUNT]	only these rounds, from 1 on; COUNT 0: to the last
+ *	damage v2		memfds in mainline's format, and nothing else
  */
 #include <errno.h>
 #include <stdio.h>
@@ -36,6 +37,7 @@ static struct round {
 } rounds[256];
 
 static int nr_lines, nr_rounds;
+static bool v2;
 
 /* Fields that say what a file is: nothing tells that another value is wrong. */
 static bool is_content(const char *field)
@@ -45,6 +47,8 @@ static bool is_content(const char *field)
 		"memfd.mode", "memfd.uid", "memfd.gid", "memfd.name",
 		"memfd.extent.index", "memfd.extent.pfn",
 		"extents.extent.index", "extents.extent.pfn",
+		"v2.pos", "v2.size", "v2.seals", "v2.nr_folios", "v2.folio.flags",
+		"v2.folio.index",
 	};
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
@@ -78,6 +82,19 @@ static void add_line(const char *session, const char *field, const char *how, bo
 	nr_lines++;
 }
 
+/*
+ * memfd-v2 has no sum: of the page beside one it can't be told that it is another file's,
+ * if that comes later.
+ */
+static bool is_tested(const char *field, const char *how)
+{
+	bool beside = !strcmp(how, "inc") || !strcmp(how, "dec");
+
+	if (v2)
+		return !strncmp(field, "v2.", 3) && !(beside && !strcmp(field, "v2.folio.pfn"));
+	return strncmp(field, "v2.", 3) && strncmp(field, "bpf.", 4) && strncmp(field, "flb", 3);
+}
+
 /* Round 0 is without damage: it tells what memory there should be. */
 static void read_lines(bool shared)
 {
@@ -87,8 +104,7 @@ static void read_lines(bool shared)
 	if (!f)
 		tap_bail(DAMAGE ": %m");
 	while (fscanf(f, "%31s %15s", field, how) == 2) {
-		if (is_shared(field) != shared || !strncmp(field, "bpf.", 4) ||
-		    !strncmp(field, "flb", 3))
+		if (is_shared(field) != shared || !is_tested(field, how))
 			continue;
 		add_line("victim", field, how, shared);
 		/* The first block of sessions too, where healthy is. */
@@ -258,6 +274,7 @@ int main(int argc, char **argv)
 		first = atoi(argv[1]);
 		count = atoi(argv[2]);
 	}
+	v2 = argc == 2 && !strcmp(argv[1], "v2");
 	tap_start(!stage, vm_arg_num("luo_results", 0));
 	nr_rounds = 1;
 	read_lines(false);

@@ -2,6 +2,8 @@
 /*
  * Every memory allocation of every call fails once. The call must say so or
  * do without, leave nothing behind, and work when it is made again.
+ *
+ *	fail_nth [mainline]	with liveupdate.abi=mainline
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,9 +23,11 @@
 #define EXTENTS 130	/* more than fit into the header */
 #define LATE 1500	/* more than what is kept in reserve */
 #define LATE_TOKEN 100000
+#define LATE_MAINLINE 20	/* each takes an array of its own, and so a kexec or two */
 
 static int luo, session, memfds[FILES];
 static long kho;
+static bool mainline;
 
 static int create_call(int n)
 {
@@ -90,6 +94,24 @@ static void sweep_kexec(void)
 	testfh_fail("freeze", 0);
 }
 
+/*
+ * There is no other file to refuse: the first kexec that has all its memory takes place,
+ * and the next kernel says how many have not.
+ */
+static void sweep_kexec_mainline(void)
+{
+	for (int n = 1; n < 2000; n++) {
+		int ret;
+
+		vm_kexec_arg("luo_failed", "%d", n - 1);
+		must(vm_kexec_load(), "load the next kernel");
+		sweep_arm(n);
+		ret = vm_kexec();
+		if (!sweep_disarm() || ret != -ENOMEM)
+			tap_bail("kexec, allocation %d: %d", n, ret);
+	}
+}
+
 static void before(void)
 {
 	static const struct sweep create = {
@@ -98,6 +120,7 @@ static void before(void)
 	static const struct sweep preserve = {
 		"preserve", preserve_call, not_preserved, NULL,
 	};
+	const int late = mainline ? LATE_MAINLINE : FILES;
 	char name[32];
 
 	sweep_start();
@@ -107,6 +130,8 @@ static void before(void)
 		memfds[n] = mem_create("nth", 0, EXTENTS * KIB(8));
 		for (int i = 0; i < EXTENTS; i++)
 			mem_fill(memfds[n], i * KIB(8), KIB(4), n);
+		if (n >= late)
+			mem_fill(memfds[n], KIB(4), KIB(4), n);
 	}
 	kho = must(kho_preserved(), "count what KHO preserves");
 	sweep_call(&create);
@@ -119,13 +144,16 @@ static void before(void)
 				  mem_filled("nth", 0, KIB(16), n), 1), "preserve");
 	}
 	/* Written late: one page each, and more than there is room for. */
-	for (int n = 1; n < FILES; n++)
+	for (int n = 1; n < late; n++)
 		mem_fill(memfds[n], KIB(4), KIB(4), n);
 	memfds[0] = mem_create("late", 0, LATE * KIB(8));
 	must(luo_preserve(session, memfds[0], LATE_TOKEN), "preserve");
 	for (int i = 0; i < LATE; i++)
 		mem_fill(memfds[0], i * KIB(8), KIB(4), 1);
-	sweep_kexec();
+	if (mainline)
+		sweep_kexec_mainline();
+	else
+		sweep_kexec();
 }
 
 static int sessions[FILES];
@@ -170,6 +198,8 @@ static void after(void)
 	int fd, bad = 0;
 
 	sweep_start();
+	check(!mainline || vm_arg_num("luo_failed", 0) >= 3, "kexec: %ld failed before this one",
+	      vm_arg_num("luo_failed", 0));
 	luo = must(luo_open(), "/dev/liveupdate");
 	session = must(luo_retrieve(luo, "files"), "retrieve");
 	/* The finish sweep may go further than the one before it. */
@@ -186,9 +216,10 @@ static void after(void)
 	check_eq(luo_finish(session), 0, "finish");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const vm_stage_fn stages[] = { before, after };
 
+	mainline = argc > 1 && !strcmp(argv[1], "mainline");
 	vm_run_stages(stages, 2);
 }

@@ -187,6 +187,7 @@ struct liveupdate_flb {
 #ifdef CONFIG_LIVEUPDATE
 
 bool liveupdate_enabled(void);
+bool liveupdate_abi_mainline(void);
 int liveupdate_reboot(void);
 
 int liveupdate_register_file_handler(struct liveupdate_file_handler *fh);
@@ -210,6 +211,11 @@ int liveupdate_get_file_incoming(struct liveupdate_session *session, u64 token,
 #else /* CONFIG_LIVEUPDATE */
 
 static inline bool liveupdate_enabled(void)
+{
+	return false;
+}
+
+static inline bool liveupdate_abi_mainline(void)
 {
 	return false;
 }

@@ -22,7 +22,9 @@
 #include <linux/kexec.h>
 #include <linux/kexec_handover.h>
 #include <linux/kstrtox.h>
+#include <linux/moduleparam.h>
 #include <linux/rwsem.h>
+#include <linux/sysfs.h>
 #include <linux/string.h>
 
 #include "luo_internal.h"
@@ -64,6 +66,56 @@ bool liveupdate_enabled(void)
 	return luo_enabled;
 }
 EXPORT_SYMBOL_GPL(liveupdate_enabled);
+
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX "liveupdate."
+
+/* Whose formats the files are written in. */
+enum luo_abi {
+	LUO_ABI_OWN,
+	LUO_ABI_MAINLINE,
+};
+
+static const char *const luo_abis[] = {
+	[LUO_ABI_OWN] = "own",
+	[LUO_ABI_MAINLINE] = "mainline",
+};
+
+static enum luo_abi luo_abi __ro_after_init;
+
+static int luo_abi_set(const char *value, const struct kernel_param *kp)
+{
+	int abi = sysfs_match_string(luo_abis, value);
+
+	if (abi < 0)
+		return abi;
+	luo_abi = abi;
+	return 0;
+}
+
+static int luo_abi_get(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%s\n", luo_abis[luo_abi]);
+}
+
+static const struct kernel_param_ops luo_abi_ops = {
+	.set = luo_abi_set,
+	.get = luo_abi_get,
+};
+module_param_cb(abi, &luo_abi_ops, NULL, 0444);
+
+/**
+ * liveupdate_abi_mainline - whether mainline's kernel must be able to read all files
+ *
+ * Context: any.
+ * Return: true with liveupdate.abi=mainline on the command line: then other files
+ * than mainline's memfds can't be preserved.
+ */
+bool liveupdate_abi_mainline(void)
+{
+	return luo_abi == LUO_ABI_MAINLINE;
+}
+EXPORT_SYMBOL_GPL(liveupdate_abi_mainline);
 
 /* Every operation stands between luo_enter() and luo_exit(). */
 int luo_enter(void)

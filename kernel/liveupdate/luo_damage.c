@@ -17,6 +17,7 @@
 #include <linux/io.h>
 #include <linux/kho/abi/luo_bpf.h>
 #include <linux/kho/abi/memfd.h>
+#include <linux/kho/abi/memfd_extents.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/seq_file.h>
@@ -24,163 +25,11 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "luo_damage.h"
 #include "luo_internal.h"
 
 /* "other" takes the value of the same field in the session or FLB of this name. */
 #define LUO_DAMAGE_OTHER "healthy"
-
-enum luo_record {
-	LUO_RECORD_ROOT,
-	LUO_RECORD_SESSION_BLOCK,
-	LUO_RECORD_SESSION,
-	/* The first file's, and the block that it is in. */
-	LUO_RECORD_FILE_BLOCK,
-	LUO_RECORD_FILE,
-	LUO_RECORD_MEMFD,
-	/* The first block of extents after those in the header. */
-	LUO_RECORD_EXTENTS,
-	LUO_RECORD_BPF,
-	/* The first block of chunks, and the first chunk in it. */
-	LUO_RECORD_CHUNKS,
-	LUO_RECORD_FLB_HEADER,
-	LUO_RECORD_FLB,
-	LUO_RECORDS,
-};
-
-enum luo_kind {
-	LUO_NUMBER,
-	LUO_STRING,
-	LUO_ADDRESS,
-	LUO_PFN,
-};
-
-struct luo_field {
-	const char *name;
-	enum luo_record record;
-	enum luo_kind kind;
-	unsigned int offset;
-	unsigned int size;
-	unsigned int shift;
-	unsigned int bits;
-};
-
-#define LUO_FIELD(_name, _record, _kind, _type, _member) {		\
-	.name = _name, .record = LUO_RECORD_##_record,			\
-	.kind = LUO_##_kind, .offset = offsetof(struct _type, _member),	\
-	.size = sizeof_field(struct _type, _member),			\
-	.bits = 8 * sizeof_field(struct _type, _member),		\
-}
-
-#define LUO_BITS(_name, _record, _kind, _offset, _shift, _bits) {	\
-	.name = _name, .record = LUO_RECORD_##_record,			\
-	.kind = LUO_##_kind, .offset = _offset,				\
-	.size = sizeof(u64), .shift = _shift, .bits = _bits,		\
-}
-
-/* The first extent in the header, and in a block. */
-#define LUO_MEMFD_INDEX	offsetof(struct memfd_luo_header, \
-				 chain[0].extents[0].index)
-#define LUO_MEMFD_RUN	offsetof(struct memfd_luo_header, \
-				 chain[0].extents[0].run)
-#define LUO_BLOCK_INDEX	(sizeof(struct memfd_luo_block) + \
-			 offsetof(struct memfd_luo_extent, index))
-#define LUO_BLOCK_RUN	(sizeof(struct memfd_luo_block) + \
-			 offsetof(struct memfd_luo_extent, run))
-#define LUO_PFN_BITS	(64 - MEMFD_LUO_NR_BITS)
-
-static const struct luo_field luo_fields[] = {
-	LUO_FIELD("luo_ser.compatible", ROOT, STRING, luo_ser, compatible),
-	LUO_FIELD("luo_ser.liveupdate_num", ROOT, NUMBER, luo_ser,
-		  liveupdate_num),
-	LUO_FIELD("luo_ser.sessions_pa", ROOT, ADDRESS, luo_ser, sessions_pa),
-	LUO_FIELD("luo_ser.flbs_pa", ROOT, ADDRESS, luo_ser, flbs_pa),
-
-	LUO_FIELD("session_block.next", SESSION_BLOCK, ADDRESS,
-		  kho_block_header_ser, next),
-	LUO_FIELD("session_block.count", SESSION_BLOCK, NUMBER,
-		  kho_block_header_ser, count),
-	LUO_FIELD("session.name", SESSION, STRING, luo_session_ser, name),
-	LUO_FIELD("session.files", SESSION, ADDRESS, luo_session_ser,
-		  file_set_ser.files),
-	LUO_FIELD("session.count", SESSION, NUMBER, luo_session_ser,
-		  file_set_ser.count),
-
-	LUO_FIELD("file_block.next", FILE_BLOCK, ADDRESS, kho_block_header_ser,
-		  next),
-	LUO_FIELD("file_block.count", FILE_BLOCK, NUMBER, kho_block_header_ser,
-		  count),
-	LUO_FIELD("file.compatible", FILE, STRING, luo_file_ser, compatible),
-	LUO_FIELD("file.data", FILE, ADDRESS, luo_file_ser, data),
-	LUO_FIELD("file.token", FILE, NUMBER, luo_file_ser, token),
-
-	LUO_FIELD("memfd.size", MEMFD, NUMBER, memfd_luo_header, size),
-	LUO_FIELD("memfd.pos", MEMFD, NUMBER, memfd_luo_header, pos),
-	LUO_FIELD("memfd.nr_extents", MEMFD, NUMBER, memfd_luo_header,
-		  nr_extents),
-	LUO_FIELD("memfd.nr_pages", MEMFD, NUMBER, memfd_luo_header, nr_pages),
-	LUO_FIELD("memfd.page_shift", MEMFD, NUMBER, memfd_luo_header,
-		  page_shift),
-	LUO_FIELD("memfd.seals", MEMFD, NUMBER, memfd_luo_header, seals),
-	LUO_FIELD("memfd.f_flags", MEMFD, NUMBER, memfd_luo_header, f_flags),
-	LUO_FIELD("memfd.mode", MEMFD, NUMBER, memfd_luo_header, mode),
-	LUO_FIELD("memfd.uid", MEMFD, NUMBER, memfd_luo_header, uid),
-	LUO_FIELD("memfd.gid", MEMFD, NUMBER, memfd_luo_header, gid),
-	LUO_FIELD("memfd.sum", MEMFD, NUMBER, memfd_luo_header, sum),
-	LUO_FIELD("memfd.name", MEMFD, STRING, memfd_luo_header, name),
-	LUO_FIELD("memfd.block.next", MEMFD, ADDRESS, memfd_luo_header,
-		  chain[0].block.next),
-	LUO_FIELD("memfd.block.count", MEMFD, NUMBER, memfd_luo_header,
-		  chain[0].block.count),
-	LUO_FIELD("memfd.block.reserved", MEMFD, NUMBER, memfd_luo_header,
-		  chain[0].block.reserved),
-	LUO_BITS("memfd.extent.index", MEMFD, NUMBER, LUO_MEMFD_INDEX, 0, 64),
-	LUO_BITS("memfd.extent.nr", MEMFD, NUMBER, LUO_MEMFD_RUN, 0,
-		 MEMFD_LUO_NR_BITS),
-	LUO_BITS("memfd.extent.pfn", MEMFD, PFN, LUO_MEMFD_RUN,
-		 MEMFD_LUO_NR_BITS, LUO_PFN_BITS),
-
-	LUO_FIELD("extents.next", EXTENTS, ADDRESS, memfd_luo_block, next),
-	LUO_FIELD("extents.count", EXTENTS, NUMBER, memfd_luo_block, count),
-	LUO_FIELD("extents.reserved", EXTENTS, NUMBER, memfd_luo_block,
-		  reserved),
-	LUO_BITS("extents.extent.index", EXTENTS, NUMBER, LUO_BLOCK_INDEX, 0,
-		 64),
-	LUO_BITS("extents.extent.nr", EXTENTS, NUMBER, LUO_BLOCK_RUN, 0,
-		 MEMFD_LUO_NR_BITS),
-	LUO_BITS("extents.extent.pfn", EXTENTS, PFN, LUO_BLOCK_RUN,
-		 MEMFD_LUO_NR_BITS, LUO_PFN_BITS),
-
-	LUO_FIELD("bpf.magic", BPF, NUMBER, luo_bpf_ser, magic),
-	LUO_FIELD("bpf.format", BPF, NUMBER, luo_bpf_ser, format),
-	LUO_FIELD("bpf.version", BPF, NUMBER, luo_bpf_ser, version),
-	LUO_FIELD("bpf.state_size", BPF, NUMBER, luo_bpf_ser, state_size),
-	LUO_FIELD("bpf.f_flags", BPF, NUMBER, luo_bpf_ser, f_flags),
-	LUO_FIELD("bpf.access", BPF, NUMBER, luo_bpf_ser, access),
-	LUO_FIELD("bpf.f_pos", BPF, NUMBER, luo_bpf_ser, f_pos),
-	LUO_FIELD("bpf.blob_size", BPF, NUMBER, luo_bpf_ser, blob_size),
-	LUO_FIELD("bpf.blob_pa", BPF, ADDRESS, luo_bpf_ser, blob_pa),
-	LUO_FIELD("bpf.nr_chunks", BPF, NUMBER, luo_bpf_ser, nr_chunks),
-	LUO_FIELD("bpf.sum", BPF, NUMBER, luo_bpf_ser, sum),
-	LUO_FIELD("bpf.state", BPF, NUMBER, luo_bpf_ser, state[0]),
-	LUO_FIELD("bpf.chunks.next", CHUNKS, ADDRESS, kho_block_header_ser,
-		  next),
-	LUO_FIELD("bpf.chunks.count", CHUNKS, NUMBER, kho_block_header_ser,
-		  count),
-	LUO_BITS("bpf.chunk.pa", CHUNKS, ADDRESS,
-		 sizeof(struct kho_block_header_ser) +
-		 offsetof(struct luo_bpf_chunk_ser, pa), 0, 64),
-	LUO_BITS("bpf.chunk.order", CHUNKS, NUMBER,
-		 sizeof(struct kho_block_header_ser) +
-		 offsetof(struct luo_bpf_chunk_ser, order), 0, 64),
-
-	LUO_FIELD("flb_header.pgcnt", FLB_HEADER, NUMBER, luo_flb_header_ser,
-		  pgcnt),
-	LUO_FIELD("flb_header.count", FLB_HEADER, NUMBER, luo_flb_header_ser,
-		  count),
-	LUO_FIELD("flb.name", FLB, STRING, luo_flb_ser, name),
-	LUO_FIELD("flb.data", FLB, ADDRESS, luo_flb_ser, data),
-	LUO_FIELD("flb.count", FLB, NUMBER, luo_flb_ser, count),
-};
 
 enum luo_how {
 	LUO_ZERO,
@@ -242,21 +91,40 @@ static void luo_records_of_bpf(struct luo_records *records,
 		records->at[LUO_RECORD_CHUNKS] = phys_to_virt(bpf->blob_pa);
 }
 
-static void luo_records_of_file(struct luo_records *records,
-				struct luo_file_ser *file)
+static void luo_records_of_memfd(struct luo_records *records,
+				 struct memfd_luo_header *memfd)
 {
-	struct memfd_luo_header *memfd;
-
-	records->at[LUO_RECORD_FILE] = file;
-	if (strstarts(file->compatible, LUO_BPF_PREFIX))
-		luo_records_of_bpf(records, phys_to_virt(file->data));
-	if (strcmp(file->compatible, MEMFD_LUO_FH_COMPATIBLE))
-		return;
-	memfd = phys_to_virt(file->data);
 	records->at[LUO_RECORD_MEMFD] = memfd;
 	if (memfd->chain[0].block.next)
 		records->at[LUO_RECORD_EXTENTS] =
 			phys_to_virt(memfd->chain[0].block.next);
+}
+
+static void luo_records_of_v2(struct luo_records *records,
+			      struct memfd_luo_ser *memfd)
+{
+	struct kho_vmalloc_chunk *chunk;
+
+	records->at[LUO_RECORD_V2] = memfd;
+	if (!memfd->nr_folios)
+		return;
+	chunk = phys_to_virt(memfd->folios.first.phys);
+	records->at[LUO_RECORD_V2_CHUNK] = chunk;
+	records->at[LUO_RECORD_V2_FOLIO] = phys_to_virt(chunk->phys[0]);
+}
+
+static void luo_records_of_file(struct luo_records *records,
+				struct luo_file_ser *file)
+{
+	void *record = phys_to_virt(file->data);
+
+	records->at[LUO_RECORD_FILE] = file;
+	if (strstarts(file->compatible, LUO_BPF_PREFIX))
+		luo_records_of_bpf(records, record);
+	else if (!strcmp(file->compatible, MEMFD_LUO_EXTENTS_COMPATIBLE))
+		luo_records_of_memfd(records, record);
+	else if (!strcmp(file->compatible, MEMFD_LUO_FH_COMPATIBLE))
+		luo_records_of_v2(records, record);
 }
 
 static void luo_records_of_flb(struct luo_records *records, struct luo_ser *ser,
@@ -438,7 +306,7 @@ static int luo_damage_parse(struct luo_damage *damage, char *line)
 	if (strscpy(damage->session, session) < 0)
 		return -ENAMETOOLONG;
 
-	for (int i = 0; i < ARRAY_SIZE(luo_fields); i++) {
+	for (int i = 0; i < luo_nr_fields; i++) {
 		if (!strcmp(luo_fields[i].name, field))
 			damage->field = &luo_fields[i];
 	}
@@ -473,7 +341,7 @@ static ssize_t luo_damage_write(struct file *file, const char __user *buf,
 
 static int luo_damage_show(struct seq_file *m, void *unused)
 {
-	for (int i = 0; i < ARRAY_SIZE(luo_fields); i++) {
+	for (int i = 0; i < luo_nr_fields; i++) {
 		for (int how = 0; how < ARRAY_SIZE(luo_hows); how++) {
 			if (luo_damage_applies(&luo_fields[i], how))
 				seq_printf(m, "%s %s\n", luo_fields[i].name,

@@ -5,7 +5,6 @@
 #define pr_fmt(fmt) "luo: " fmt
 
 #include <linux/kho/abi/luo_bpf.h>
-#include <linux/kho/abi/memfd.h>
 
 #include <trace/events/luo.h>
 
@@ -32,13 +31,13 @@ static bool luo_can_finish(struct luo_file *lf)
 /* Formats that the core can free the memory of with no handler. */
 static int luo_reclaim(struct luo_file *lf)
 {
-	int err = -EUNATCH;
+	int err;
 
 	trace_luo_file_start(lf, "reclaim");
-	if (!strcmp(lf->compatible, MEMFD_LUO_FH_COMPATIBLE))
-		err = memfd_luo_reclaim(lf->data, luo_file_tag(lf));
-	else if (strstarts(lf->compatible, LUO_BPF_PREFIX))
+	if (strstarts(lf->compatible, LUO_BPF_PREFIX))
 		err = luo_bpf_reclaim(lf->data, luo_file_tag(lf));
+	else
+		err = memfd_luo_reclaim(lf->compatible, lf->data, luo_file_tag(lf));
 	trace_luo_file_end(lf, "reclaim", err);
 	return err;
 }

@@ -357,8 +357,8 @@ static inline void liveupdate_test_register(struct liveupdate_file_handler *fh)
 }
 #endif
 
-/* mm/memfd_luo_extents.c: frees a memfd that no handler took. */
-int memfd_luo_reclaim(u64 data, u64 tag);
+/* mm/memfd_luo_reader.c: frees a memfd that no handler took. */
+int memfd_luo_reclaim(const char *compatible, u64 data, u64 tag);
 
 /* luo_bpf_record.c: the same for a file of a BPF handler. */
 int luo_bpf_reclaim(u64 pa, u64 tag);

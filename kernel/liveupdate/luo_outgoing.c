@@ -9,6 +9,8 @@
 
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/kho/abi/memfd.h>
+#include <linux/slab.h>
 
 #include <trace/events/luo.h>
 
@@ -30,6 +32,22 @@ static int luo_call_preserve(struct luo_file *lf)
 	return err;
 }
 
+/* What mainline's kernel would have no handler for it would lose. */
+static int luo_check_abi(struct luo_file *lf)
+{
+	struct liveupdate_file_op_args args;
+
+	if (!liveupdate_abi_mainline() ||
+	    !strcmp(lf->fh->compatible, MEMFD_LUO_FH_COMPATIBLE))
+		return 0;
+
+	luo_file_args(lf, &args);
+	args.message = kstrdup("mainline has no such handler, and liveupdate.abi=mainline is set",
+			       GFP_KERNEL);
+	luo_report(lf, &args, "preserve", -EOPNOTSUPP);
+	return -EOPNOTSUPP;
+}
+
 /* On failure what was done here stays for luo_file_remove() to undo. */
 static int luo_preserve_added(struct luo_file *lf)
 {
@@ -39,6 +57,10 @@ static int luo_preserve_added(struct luo_file *lf)
 	lf->fh = luo_handler_for_file(lf->file);
 	if (!lf->fh)
 		return -ENOENT;
+
+	err = luo_check_abi(lf);
+	if (err)
+		return err;
 
 	err = luo_file_add_id(lf);
 	if (err)

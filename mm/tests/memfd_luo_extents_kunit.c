@@ -18,6 +18,16 @@
 /* More runs than the header has room for, and than one block has */
 #define RUNS	(MEMFD_LUO_INLINE + 300)
 
+static int open_record(struct memfd_luo_reader *reader, struct memfd_luo_header *header)
+{
+	return memfd_luo_open(reader, &memfd_luo_extents_format, virt_to_phys(header), TAG);
+}
+
+static int free_record(u64 data, u64 tag)
+{
+	return memfd_luo_reclaim(MEMFD_LUO_EXTENTS_COMPATIBLE, data, tag);
+}
+
 static struct memfd_luo_header *new_header(struct kunit *test)
 {
 	struct memfd_luo_header *header = kho_alloc_preserve(PAGE_SIZE);
@@ -91,7 +101,7 @@ static struct memfd_luo_header *handed_over(struct kunit *test, u64 runs)
 	struct memfd_luo_header *header = new_header(test);
 	struct memfd_luo_list list;
 
-	memfd_luo_list_init(&list, &header->chain[MEMFD_LUO_CHAIN_PRESERVED].block);
+	memfd_luo_list_init(&list, &header->chain[MEMFD_LUO_CHAIN_PRESERVED].block, false);
 	add_pages(test, &list, runs);
 	KUNIT_EXPECT_EQ(test, list.nr_pages, runs);
 	seal(header, &list);
@@ -107,7 +117,7 @@ static void read_back(struct kunit *test)
 	struct folio *folio;
 	u64 pages = 0;
 
-	KUNIT_ASSERT_EQ(test, memfd_luo_open(&reader, virt_to_phys(header), TAG), 0);
+	KUNIT_ASSERT_EQ(test, open_record(&reader, header), 0);
 	KUNIT_EXPECT_EQ(test, luo_kunit_claimed(test), luo_kunit_preserved(test));
 	while (memfd_luo_read(&reader, &unit)) {
 		folio = kho_restore_folio(PFN_PHYS(unit.pfn));
@@ -118,7 +128,7 @@ static void read_back(struct kunit *test)
 		pages += unit.nr;
 	}
 	KUNIT_EXPECT_EQ(test, pages, RUNS);
-	memfd_luo_free_record(header);
+	memfd_luo_free_record(&reader);
 	KUNIT_EXPECT_EQ(test, luo_kunit_preserved(test), 0);
 }
 
@@ -137,7 +147,7 @@ static void read_back_long_run(struct kunit *test)
 	split_page(page, order);
 	__free_page(page);
 	__free_page(page + nr + 1);
-	memfd_luo_list_init(&list, &header->chain[MEMFD_LUO_CHAIN_LATE].block);
+	memfd_luo_list_init(&list, &header->chain[MEMFD_LUO_CHAIN_LATE].block, false);
 	for (u64 n = 0; n < nr; n++)
 		KUNIT_ASSERT_EQ(test, memfd_luo_list_add(&list, n, page_to_pfn(page + 1 + n), 1),
 				0);
@@ -148,7 +158,7 @@ static void read_back_long_run(struct kunit *test)
 	/* 1, 2, 4, 8, 16, 16, 8, 4, 2, 1, and the header */
 	KUNIT_EXPECT_EQ(test, luo_kunit_preserved(test), 2 * (order - 1) + 1);
 
-	KUNIT_ASSERT_EQ(test, memfd_luo_open(&reader, virt_to_phys(header), TAG), 0);
+	KUNIT_ASSERT_EQ(test, open_record(&reader, header), 0);
 	while (memfd_luo_read(&reader, &unit)) {
 		struct folio *folio = kho_restore_folio(PFN_PHYS(unit.pfn));
 
@@ -158,7 +168,7 @@ static void read_back_long_run(struct kunit *test)
 		pages += unit.nr;
 	}
 	KUNIT_EXPECT_EQ(test, pages, nr);
-	memfd_luo_free_record(header);
+	memfd_luo_free_record(&reader);
 	KUNIT_EXPECT_EQ(test, luo_kunit_preserved(test), 0);
 }
 
@@ -167,12 +177,13 @@ static void reclaim(struct kunit *test)
 	struct memfd_luo_header *header = handed_over(test, RUNS);
 	u64 data = virt_to_phys(header);
 
-	KUNIT_EXPECT_EQ(test, memfd_luo_record_bytes(data), (RUNS + 1) * PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, memfd_luo_reclaim(data, TAG + 1), -EUCLEAN);
+	KUNIT_EXPECT_EQ(test, memfd_luo_record_bytes(MEMFD_LUO_EXTENTS_COMPATIBLE, data),
+			(RUNS + 1) * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, free_record(data, TAG + 1), -EUCLEAN);
 	KUNIT_EXPECT_EQ(test, luo_kunit_claimed(test), 0);
-	KUNIT_EXPECT_EQ(test, memfd_luo_reclaim(data, TAG), 0);
+	KUNIT_EXPECT_EQ(test, free_record(data, TAG), 0);
 	KUNIT_EXPECT_EQ(test, luo_kunit_preserved(test), 0);
-	KUNIT_EXPECT_EQ(test, memfd_luo_reclaim(data, TAG), -EUCLEAN);
+	KUNIT_EXPECT_EQ(test, free_record(data, TAG), -EUCLEAN);
 }
 
 static void wrong_address(struct kunit *test)
@@ -182,14 +193,14 @@ static void wrong_address(struct kunit *test)
 	u64 data = virt_to_phys(header), bad;
 
 	for (unsigned int n = 0; (bad = luo_kunit_bad_address(test, n)); n++) {
-		KUNIT_EXPECT_EQ(test, memfd_luo_reclaim(bad, TAG), -EUCLEAN);
-		KUNIT_EXPECT_EQ(test, memfd_luo_record_bytes(bad), 0);
+		KUNIT_EXPECT_EQ(test, free_record(bad, TAG), -EUCLEAN);
+		KUNIT_EXPECT_EQ(test, memfd_luo_record_bytes(MEMFD_LUO_EXTENTS_COMPATIBLE, bad), 0);
 		block->next = bad;
-		KUNIT_EXPECT_EQ(test, memfd_luo_reclaim(data, TAG), -EUCLEAN);
+		KUNIT_EXPECT_EQ(test, free_record(data, TAG), -EUCLEAN);
 	}
 	KUNIT_EXPECT_EQ(test, luo_kunit_claimed(test), 0);
 	block->next = 0;
-	KUNIT_EXPECT_EQ(test, memfd_luo_reclaim(data, TAG), 0);
+	KUNIT_EXPECT_EQ(test, free_record(data, TAG), 0);
 }
 
 /* Nothing stays preserved: a second list can take the same pages. */
@@ -198,7 +209,7 @@ static void drop(struct kunit *test)
 	struct memfd_luo_header *header = new_header(test);
 	struct memfd_luo_list list;
 
-	memfd_luo_list_init(&list, &header->chain[0].block);
+	memfd_luo_list_init(&list, &header->chain[0].block, false);
 	for (int again = 0; again < 2; again++) {
 		add_pages(test, &list, RUNS);
 		memfd_luo_list_drop(&list, free_pages_of_run);

@@ -58,7 +58,7 @@ static void before(void)
 
 	pin_all();
 	check_eq(lines("luo_handler", ".*bpf:.*"), 0, "no handler in BPF yet");
-	check_eq(lines("luo_handler", "memfd-.* attached 0 0 0 0"), 1, "that of memfd");
+	check_eq(lines("luo_handler", "memfd-.* attached 0 0 0 0"), 2, "those of memfds");
 	check_eq(lines("luo_session", "outgoing.*"), 0, "no session yet");
 	check_eq(lines("luo_file", "0x.*"), 0, "no file yet");
 

@@ -44,6 +44,11 @@ typedef u64 phys_addr_t;
 #define WARN_ON_ONCE(cond)	(cond)
 #define get_num_physpages()	ARENA_PAGES
 #define cond_resched()		((void)0)
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof(*(array)))
+#define GFP_KERNEL		0
+#define __packed		__attribute__((packed))
+#define get_zeroed_page(gfp)	((unsigned long)calloc(1, PAGE_SIZE))
+#define free_page(addr)		free((void *)(addr))
 
 typedef struct {
 	u64 key[2];
@@ -203,6 +208,33 @@ static inline void folio_put(struct folio *folio)
 static inline void kho_restore_free(void *mem)
 {
 	kho_restore_folio(virt_to_phys(mem));
+}
+
+static inline u64 arena_heads(bool claimed_only)
+{
+	u64 n = 0;
+
+	for (u64 i = 0; i < ARENA_PAGES; i++)
+		n += arena[i].head && (!claimed_only || arena[i].claimed);
+	return n;
+}
+
+static inline void arena_reset(void)
+{
+	for (u64 i = 0; i < ARENA_PAGES; i++)
+		free(arena[i].mem);
+	memset(arena, 0, sizeof(arena));
+	kho_fail_after = -1;
+}
+
+/* All that was preserved has been restored, once. */
+static inline bool arena_freed(void)
+{
+	for (u64 i = 0; i < ARENA_PAGES; i++) {
+		if (arena[i].head || arena[i].claimed || arena[i].mem || arena[i].restored > 1)
+			return false;
+	}
+	return true;
 }
 
 #endif /* NATIVE_KERNEL_H */

@@ -5,6 +5,8 @@
  */
 #include "kernel.h"
 #include "mm/memfd_luo_extents.c"
+#include "mm/memfd_luo_reader.c"
+#include "mm/memfd_luo_v2_format.c"
 
 #include "kselftest.h"
 
@@ -15,6 +17,16 @@ static u64 pages_of(const struct memfd_luo_list *list)
 
 #define TAG	0x1234
 
+static int open_record(struct memfd_luo_reader *reader, u64 data)
+{
+	return memfd_luo_open(reader, &memfd_luo_extents_format, data, TAG);
+}
+
+static int reclaim(u64 data)
+{
+	return memfd_luo_reclaim(MEMFD_LUO_EXTENTS_COMPATIBLE, data, TAG);
+}
+
 static u64 released;
 
 static void count_release(u64 pfn, u64 nr)
@@ -23,21 +35,9 @@ static void count_release(u64 pfn, u64 nr)
 	released += nr;
 }
 
-static u64 count_heads(bool claimed_only)
-{
-	u64 n = 0;
-
-	for (u64 i = 0; i < ARENA_PAGES; i++)
-		n += arena[i].head && (!claimed_only || arena[i].claimed);
-	return n;
-}
-
 static void reset(void)
 {
-	for (u64 i = 0; i < ARENA_PAGES; i++)
-		free(arena[i].mem);
-	memset(arena, 0, sizeof(arena));
-	kho_fail_after = -1;
+	arena_reset();
 	released = 0;
 }
 
@@ -51,7 +51,7 @@ static struct memfd_luo_header *scattered(u64 first_pfn, u64 nr)
 	header->size = 4 * nr * PAGE_SIZE;
 	strcpy(header->name, "scattered");
 	for (int i = 0; i < MEMFD_LUO_CHAINS; i++) {
-		memfd_luo_list_init(&list, &header->chain[i].block);
+		memfd_luo_list_init(&list, &header->chain[i].block, false);
 		for (u64 n = 0; n < nr; n++)
 			assert(!memfd_luo_list_add(&list, 4 * n + 2 * i,
 						   first_pfn + (2 * n + i), 1));
@@ -126,17 +126,17 @@ static bool test_drop(void)
 	for (u64 nr = 0; nr < 900; nr += 37) {
 		reset();
 		header = kho_alloc_preserve(PAGE_SIZE);
-		memfd_luo_list_init(&list, &header->chain[1].block);
+		memfd_luo_list_init(&list, &header->chain[1].block, false);
 		for (int again = 0; again < 2; again++) {
 			for (u64 n = 0; n < nr; n++)
 				assert(!memfd_luo_list_add(&list, 3 * n, ARENA_PFN + 3 * n, 1));
 			released = 0;
 			memfd_luo_list_drop(&list, count_release);
-			if (released != nr || count_heads(false) != 1 || pages_of(&list))
+			if (released != nr || arena_heads(false) != 1 || pages_of(&list))
 				return false;
 		}
 		kho_unpreserve_free(header);
-		if (count_heads(false))
+		if (arena_heads(false))
 			return false;
 	}
 	return true;
@@ -153,7 +153,7 @@ static bool test_preserve_fails(void)
 
 		reset();
 		header = kho_alloc_preserve(PAGE_SIZE);
-		memfd_luo_list_init(&list, &header->chain[0].block);
+		memfd_luo_list_init(&list, &header->chain[0].block, false);
 		kho_fail_after = fail;
 		/* Odd runs, of several areas each. */
 		for (n = 0; !err && n < 140; n++) {
@@ -165,18 +165,9 @@ static bool test_preserve_fails(void)
 		if (err != -ENOMEM)
 			return false;
 		memfd_luo_list_drop(&list, count_release);
-		if (released != added || count_heads(false) != 1)
+		if (released != added || arena_heads(false) != 1)
 			return false;
 		kho_unpreserve_free(header);
-	}
-	return true;
-}
-
-static bool all_freed(void)
-{
-	for (u64 i = 0; i < ARENA_PAGES; i++) {
-		if (arena[i].head || arena[i].claimed || arena[i].mem || arena[i].restored > 1)
-			return false;
 	}
 	return true;
 }
@@ -188,7 +179,7 @@ static bool test_read(void)
 	u64 last = 0, n = 0;
 
 	reset();
-	if (memfd_luo_open(&reader, virt_to_phys(scattered(ARENA_PFN, 700)), TAG))
+	if (open_record(&reader, virt_to_phys(scattered(ARENA_PFN, 700))))
 		return false;
 	while (memfd_luo_read(&reader, &unit)) {
 		if (unit.nr != 1 || (n && unit.index <= last) || unit.index % 2)
@@ -198,7 +189,7 @@ static bool test_read(void)
 		kho_restore_folio(PFN_PHYS(unit.pfn));
 	}
 	memfd_luo_free_all(&reader);
-	return n == 1400 && all_freed();
+	return n == 1400 && arena_freed();
 }
 
 static bool test_reclaim(void)
@@ -207,20 +198,20 @@ static bool test_reclaim(void)
 	struct memfd_luo_list list;
 
 	reset();
-	if (memfd_luo_reclaim(virt_to_phys(scattered(ARENA_PFN, 300)), TAG) || !all_freed())
+	if (reclaim(virt_to_phys(scattered(ARENA_PFN, 300))) || !arena_freed())
 		return false;
 
 	reset();
 	header = kho_alloc_preserve(PAGE_SIZE);
 	header->page_shift = PAGE_SHIFT;
 	header->size = 5000 * PAGE_SIZE;
-	memfd_luo_list_init(&list, &header->chain[1].block);
+	memfd_luo_list_init(&list, &header->chain[1].block, false);
 	assert(!memfd_luo_list_add(&list, 7, ARENA_PFN + 7, 4000));
 	assert(!memfd_luo_list_close(&list));
 	header->nr_extents = 1;
 	header->nr_pages = 4000;
 	memfd_luo_seal(header, TAG);
-	return !memfd_luo_reclaim(virt_to_phys(header), TAG) && all_freed();
+	return !reclaim(virt_to_phys(header)) && arena_freed();
 }
 
 static bool test_owned_twice(void)
@@ -230,22 +221,22 @@ static bool test_owned_twice(void)
 
 	reset();
 	data = virt_to_phys(scattered(ARENA_PFN, 200));
-	if (memfd_luo_open(&first, data, TAG) || !memfd_luo_open(&second, data, TAG))
+	if (open_record(&first, data) || !open_record(&second, data))
 		return false;
 	memfd_luo_free_all(&first);
-	return all_freed() && memfd_luo_reclaim(data, TAG) == -EUCLEAN;
+	return arena_freed() && reclaim(data) == -EUCLEAN;
 }
 
 /* What a damaged record may be: refused and untouched, or freed without a slip. */
 static bool survives(u64 data)
 {
-	const u64 heads = count_heads(false);
+	const u64 heads = arena_heads(false);
 	struct memfd_luo_reader reader;
 
-	if (memfd_luo_open(&reader, data, TAG))
-		return count_heads(false) == heads && !count_heads(true);
+	if (open_record(&reader, data))
+		return arena_heads(false) == heads && !arena_heads(true);
 	memfd_luo_free_all(&reader);
-	return !count_heads(true);
+	return !arena_heads(true);
 }
 
 static struct memfd_luo_block *nth_block(struct memfd_luo_header *header, int chain, int n)
@@ -309,7 +300,7 @@ static bool test_addresses(void)
 	reset();
 	scattered(ARENA_PFN, 10);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		if (memfd_luo_reclaim(bad[i], TAG) != -EUCLEAN || count_heads(true))
+		if (reclaim(bad[i]) != -EUCLEAN || arena_heads(true))
 			return false;
 	}
 	return true;

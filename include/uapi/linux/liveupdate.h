@@ -113,7 +113,8 @@ struct liveupdate_ioctl_retrieve_session {
  * Errors: EBADF, ENOENT if no handler takes files of this type, EEXIST if the
  * token is taken, EBUSY if the file is preserved already, in this session or in
  * another, ENOSPC if the session has as many files as can be handed over, EINVAL
- * on a retrieved session; else what the file's handler says.
+ * on a retrieved session, EOPNOTSUPP if the kernel writes for mainline's and that
+ * could not read the file; else what the file's handler says.
  */
 struct liveupdate_session_preserve_fd {
 	__u32		size;

@@ -1,124 +1,77 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The format in which a memfd crosses a kexec: memfd-extents-v1.
+ * The format in which mainline's memfds cross a kexec: memfd-v2. Names and layout
+ * are mainline's; scripts/check compares them.
  *
- * The record's data is the physical address of a struct memfd_luo_header, which
- * fills one page. It says what the file is, and begins two chains of extents:
- * the pages that the file had when it was preserved, and those that it got
- * between then and the kexec. Each chain begins in the header and goes on in
- * further pages, each a struct memfd_luo_block followed by extents:
+ * The record's data is the physical address of a struct memfd_luo_ser, a page of its
+ * own. From there a list of chunks leads to the pages of an array with one entry for
+ * each folio, as kho_preserve_vmalloc() makes it:
  *
- *	data -> header: size, seals, name, ...
- *	                chain[0]: block, extents
- *	                            `-next-> block, extents -next-> ...
- *	                chain[1]: block, extents
- *	                            `-next-> ...
+ *	data -> memfd_luo_ser
+ *	          folios.first -> kho_vmalloc_chunk -> kho_vmalloc_chunk ...
+ *	                            phys[] -> memfd_luo_folio_ser[]
  *
- * An extent is a run of pages that follow each other both in the file and in
- * memory. Within a chain extents ascend by index, and no two extents of a file
- * overlap. What no extent names is a hole.
+ * Each folio is preserved with KHO as one area of its order, each chunk as one page.
+ * A part of the file that no folio covers is a hole. Mainline fills holes when it
+ * preserves a memfd, and reads them as what they are.
  *
- * The header and each further block are preserved with KHO as one page. The
- * pages of an extent are preserved as areas of any order that together are the
- * extent: the next kernel asks KHO for the order of each.
- *
- * Changing anything here means a new MEMFD_LUO_FH_COMPATIBLE.
+ * There is neither a name in it nor owner, mode, access mode or status flags; and no
+ * sum, so that a wrong value that could be right can't be told.
  */
 #ifndef _LINUX_KHO_ABI_MEMFD_H
 #define _LINUX_KHO_ABI_MEMFD_H
 
+#include <linux/bits.h>
 #include <linux/build_bug.h>
+#include <linux/kho/abi/kexec_handover.h>
 #include <linux/stddef.h>
 #include <linux/types.h>
 
-#define MEMFD_LUO_FH_COMPATIBLE	"memfd-extents-v1"
+#define MEMFD_LUO_FH_COMPATIBLE	"memfd-v2"
 
-/* What the format can say; a new seal in the kernel needs a new version. */
 #define MEMFD_LUO_ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | \
 			     F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_EXEC)
-#define MEMFD_LUO_F_FLAGS (O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | \
-			   O_DSYNC | O_DIRECT | O_LARGEFILE | O_NOATIME)
-#define MEMFD_LUO_MODE	07777
 
-#define MEMFD_LUO_HEADER_SIZE	4096
-#define MEMFD_LUO_NAME_SIZE	256	/* NAME_MAX less "memfd:", NUL, rounded up */
-#define MEMFD_LUO_INLINE	117	/* extents in the header, for each chain */
-
-enum memfd_luo_chain_id {
-	MEMFD_LUO_CHAIN_PRESERVED,
-	MEMFD_LUO_CHAIN_LATE,
-	MEMFD_LUO_CHAINS,
-};
-
-/* A page frame number of 40 bits is 52 bits of physical address. */
-#define MEMFD_LUO_NR_BITS	24
-#define MEMFD_LUO_NR_MAX	((1ULL << MEMFD_LUO_NR_BITS) - 1)
-#define MEMFD_LUO_PFN_MAX	((1ULL << (64 - MEMFD_LUO_NR_BITS)) - 1)
+/* Somebody wrote to it. */
+#define MEMFD_LUO_FOLIO_DIRTY		BIT(0)
+/* Has contents; those of another one are arbitrary, and to be zeroed. */
+#define MEMFD_LUO_FOLIO_UPTODATE	BIT(1)
 
 /**
- * struct memfd_luo_extent - pages in a row
- * @index: offset in the file of the first, in pages
- * @run:   its page frame number << MEMFD_LUO_NR_BITS | number of pages
+ * struct memfd_luo_folio_ser - a folio
+ * @pfn:   its page frame number
+ * @flags: MEMFD_LUO_FOLIO_*
+ * @index: offset in the file, in pages
  */
-struct memfd_luo_extent {
+struct memfd_luo_folio_ser {
+	u64 pfn:52;
+	u64 flags:12;
 	u64 index;
-	u64 run;
-};
+} __packed;
 
 /**
- * struct memfd_luo_block - what precedes an array of extents
- * @next:     physical address of the chain's next block, 0 at its end
- * @count:    number of extents that follow
- * @reserved: 0
+ * struct memfd_luo_ser - a preserved memfd
+ * @pos:       file position
+ * @size:      size of the file in bytes
+ * @seals:     F_SEAL_*
+ * @flags:     0
+ * @nr_folios: entries in @folios
+ * @folios:    array of struct memfd_luo_folio_ser
  */
-struct memfd_luo_block {
-	u64 next;
-	u32 count;
-	u32 reserved;
-};
-
-/**
- * struct memfd_luo_header - a preserved memfd
- * @size:       size of the file in bytes
- * @pos:        file position
- * @nr_extents: in both chains
- * @nr_pages:   in all extents
- * @page_shift: unit of what is counted in pages
- * @seals:      F_SEAL_*
- * @f_flags:    O_ACCMODE and the status flags of the open file
- * @mode:       permission bits of the inode
- * @uid:        owner of the inode, in the initial user namespace
- * @gid:        its group
- * @sum:        hash of all of the above, of name and extents, of where the header
- *              is, and of liveupdate_file_tag()
- * @name:       as it was given to memfd_create(2), NUL-terminated
- * @chain:      the extents
- */
-struct memfd_luo_header {
-	u64 size;
+struct memfd_luo_ser {
 	u64 pos;
-	u64 nr_extents;
-	u64 nr_pages;
-	u32 page_shift;
+	u64 size;
 	u32 seals;
-	u32 f_flags;
-	u32 mode;
-	u32 uid;
-	u32 gid;
-	u64 sum;
-	char name[MEMFD_LUO_NAME_SIZE];
-	struct {
-		struct memfd_luo_block block;
-		struct memfd_luo_extent extents[MEMFD_LUO_INLINE];
-	} chain[MEMFD_LUO_CHAINS];
-};
+	u32 flags;
+	u64 nr_folios;
+	struct kho_vmalloc folios;
+} __packed;
 
-static_assert(sizeof(struct memfd_luo_extent) == 16);
-static_assert(sizeof(struct memfd_luo_block) == 16);
-static_assert(sizeof(struct memfd_luo_header) == MEMFD_LUO_HEADER_SIZE);
-static_assert(offsetof(struct memfd_luo_header, page_shift) == 32);
-static_assert(offsetof(struct memfd_luo_header, sum) == 56);
-static_assert(offsetof(struct memfd_luo_header, name) == 64);
-static_assert(offsetof(struct memfd_luo_header, chain) == 320);
+static_assert(sizeof(struct memfd_luo_folio_ser) == 16);
+static_assert(offsetof(struct memfd_luo_folio_ser, index) == 8);
+static_assert(sizeof(struct kho_vmalloc) == 16);
+static_assert(sizeof(struct memfd_luo_ser) == 48);
+static_assert(offsetof(struct memfd_luo_ser, nr_folios) == 24);
+static_assert(offsetof(struct memfd_luo_ser, folios) == 32);
 
 #endif /* _LINUX_KHO_ABI_MEMFD_H */
