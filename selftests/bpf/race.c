@@ -71,7 +71,7 @@ static void *attach(void *arg)
 		int link = bpf_link_create(maps[n & 1], 0, BPF_STRUCT_OPS, NULL);
 
 		if (link < 0) {
-			/* Files of the version that this does not read; a list has the last link still */
+			/* It does not read files of the other; a list has the last link still. */
 			if (link != -EINVAL && link != -EEXIST)
 				note("attach", link);
 			continue;

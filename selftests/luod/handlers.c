@@ -17,8 +17,12 @@
 /* A directory with the handler, another that can't be loaded, and something else */
 #define DIRS "{ \"handlers\": [ \"/tmp/first\", \"/tmp/second\" ], \"iterators\": \"/iterators\" }"
 
-static const char attached_1[] = "\"name\":\"eventfd\",\"file\":\"/tmp/second/eventfd.bpf.o\",\"compatible\":\"eventfd-v1\",\"version\":1,\"error\":null";
-static const char attached_2[] = "\"name\":\"eventfd\",\"file\":null,\"compatible\":\"eventfd-v1\",\"version\":2,\"error\":null";
+#define ATTACHED(file, version)							\
+	"\"name\":\"eventfd\",\"file\":" file ",\"compatible\":\"eventfd-v1\","	\
+	"\"version\":" version ",\"error\":null"
+
+static const char attached_1[] = ATTACHED("\"/tmp/second/eventfd.bpf.o\"", "1");
+static const char attached_2[] = ATTACHED("null", "2");
 
 static bool lists(int client, const char *text)
 {
@@ -58,7 +62,8 @@ static void check_disk(int client)
 
 	check(lists(client, attached_1), "disk: attached, from the last directory");
 	check(lists(client, bad) &&
-	      !lists(client, "\"name\":\"bad\",\"file\":\"/tmp/first/bad.bpf.o\",\"compatible\":\"bad-v1\",\"version\":1,\"error\":null"),
+	      !lists(client, "\"name\":\"bad\",\"file\":\"/tmp/first/bad.bpf.o\","
+			     "\"compatible\":\"bad-v1\",\"version\":1,\"error\":null"),
 	      "disk: one that can't be loaded is remembered, and why");
 	agent_kill();
 }
@@ -130,7 +135,9 @@ static void first(void)
 {
 	int client;
 
-	must(system("mkdir /tmp/first /tmp/second; cp /handlers/eventfd.bpf.o /tmp/second; cp " NEWER " /tmp/first/eventfd.bpf.o; echo > /tmp/first/README; head -c 5000 " NEWER " > /tmp/first/bad.bpf.o") ? -EIO : 0, "directories");
+	must(system("mkdir /tmp/first /tmp/second; cp /handlers/eventfd.bpf.o /tmp/second; "
+		    "cp " NEWER " /tmp/first/eventfd.bpf.o; echo > /tmp/first/README; "
+		    "head -c 5000 " NEWER " > /tmp/first/bad.bpf.o") ? -EIO : 0, "directories");
 	agent_start(DIRS);
 	client = agent_connect();
 	check_disk(client);

@@ -11,6 +11,8 @@ command -v dh > /dev/null || { printf 'ok 1 - packages # SKIP debhelper is not i
 . scripts/lib.sh
 . scripts/kbuild.sh
 kbuild_setup luo
+# dpkg finds out by libraries that are installed what a package depends on.
+[ -z "$cross" ] || { printf 'ok 1 - packages # SKIP Debian packages for %s are made on such a machine\n1..1\n' "$ARCH"; exit 0; }
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 number=0 failed=0

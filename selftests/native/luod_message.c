@@ -222,9 +222,11 @@ static bool test_answers(void)
 	return answer_is("{\"cmd\":\"LIST\",\"seq\":5}", 0, NULL,
 			 "{\"cmd\":\"LIST\",\"seq\":5,\"status\":\"ok\"}\n") &&
 	       answer_is("{\"cmd\":\"LIST\"}", EACCES, "no",
-			 "{\"cmd\":\"LIST\",\"status\":\"error\",\"error\":\"EACCES\",\"message\":\"no\"}\n") &&
+			 "{\"cmd\":\"LIST\",\"status\":\"error\","
+			 "\"error\":\"EACCES\",\"message\":\"no\"}\n") &&
 	       answer_is("x", EPROTO, "a\nb/\"",
-			 "{\"status\":\"error\",\"error\":\"EPROTO\",\"message\":\"a\\nb/\\\"\"}\n") &&
+			 "{\"status\":\"error\",\"error\":\"EPROTO\","
+			 "\"message\":\"a\\nb/\\\"\"}\n") &&
 	       answer_is("{\"cmd\":\"LIST\",\"seq\":\"no\"}", EINVAL, "seq",
 			 "{\"cmd\":\"LIST\",\"status\":\"error\",\"error\":\"EINVAL\",\"message\":\"seq\"}\n");
 }
@@ -297,8 +299,8 @@ static bool fuzz_one(const char *line, size_t len)
 	}
 	answer = answer_new(&request, request.error, request.message);
 	text = message_line(answer, &answer_len);
-	good = good && text && strchr(text,
-				      '\n') == text + answer_len - 1 && answer_len < 8 * MESSAGE_MAX;
+	good = good && text && strchr(text, '\n') == text + answer_len - 1 &&
+	       answer_len < 8 * MESSAGE_MAX;
 	free(text);
 	json_object_put(answer);
 	request_done(&request);

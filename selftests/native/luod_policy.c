@@ -96,7 +96,8 @@ static bool test_wrong(void)
 		{ "{\"allow\":[{\"user\":\"4294967295\"}]}", "4294967295" },
 		{ "{\"allow\":[{\"user\":\"1\",\"rights\":[\"all\"]}]}", "'rights'" },
 		{ "{\"allow\":[{\"user\":\"1\",\"names\":\"a\"}]}", "'names'" },
-		{ "{\"allow\":[{\"user\":\"1\",\"names\":[\"a\"]},{\"user\":\"1\",\"x\":1}]}", "'x'" },
+		{ "{\"allow\":[{\"user\":\"1\",\"names\":[\"a\"]},"
+		  "{\"user\":\"1\",\"x\":1}]}", "'x'" },
 	};
 	bool good = true;
 

@@ -55,7 +55,8 @@ pid_t agent_pid(void)
 {
 	char text[32];
 	int pid = 0;
-	FILE *pipe = popen("for p in /proc/[0-9]*; do [ \"$(cat $p/comm 2>/dev/null)\" = luod ] && echo ${p#/proc/}; done", "r");
+	FILE *pipe = popen("for p in /proc/[0-9]*; do "
+			   "[ \"$(cat $p/comm 2>/dev/null)\" = luod ] && echo ${p#/proc/}; done", "r");
 
 	if (pipe && fgets(text, sizeof(text), pipe))
 		pid = atoi(text);
