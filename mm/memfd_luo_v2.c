@@ -90,7 +90,8 @@ static int memfd_luo_v2_write_folios(struct memfd_luo_v2_outgoing *out)
 	int err;
 
 	if (nr) {
-		folios = vcalloc(nr, sizeof(*folios));
+		folios = __vcalloc(nr, sizeof(*folios),
+				   GFP_KERNEL | __GFP_NOWARN);
 		if (!folios)
 			return -ENOMEM;
 		memfd_luo_v2_list_folios(out->pages, folios);
