@@ -15,19 +15,7 @@ kbuild_setup luo
 [ -z "$cross" ] || { printf 'ok 1 - packages # SKIP Debian packages for %s are made on such a machine\n1..1\n' "$ARCH"; exit 0; }
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-number=0 failed=0
-
-# ok WHAT COMMAND...: does it succeed?
-ok() {
-	number=$((number + 1))
-	if "${@:2}" > "$dir/log" 2>&1; then
-		echo "ok $number - $1"
-	else
-		echo "not ok $number - $1"
-		sed 's/^/#   /' "$dir/log"
-		failed=1
-	fi
-}
+. selftests/lib/tap.sh
 
 # Everything but what is built, or git's
 tree() { find . -path ./out -prune -o -path ./.git -prune -o -type f -printf '%P %s %T@\n' | sort; }

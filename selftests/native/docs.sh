@@ -6,21 +6,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 
 pages=(README.md Documentation/*/*.rst)
-number=0 failed=0
-
-# compare WHAT: no difference may come in on standard input.
-compare() {
-	local found
-	number=$((number + 1))
-	found=$(cat)
-	if [ -z "$found" ]; then
-		echo "ok $number - $1"
-	else
-		echo "not ok $number - $1"
-		printf '%s\n' "$found" | sed 's/^/#   /'
-		failed=1
-	fi
-}
+. selftests/lib/tap.sh
 
 # What the pages show, and what the Makefile has.
 verbs_shown() { grep -hoE '(^ +|`)make [a-z-]+' "${pages[@]}" | sed 's/.*make //'; }

@@ -12,25 +12,13 @@ prefix=/opt/luo
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
-number=0 failed=0
-ok() {
-	local name=$1
-	number=$((number + 1))
-	if "${@:2}" > "$dir/log" 2>&1; then
-		echo "ok $number - $name"
-	else
-		echo "not ok $number - $name"
-		sed 's/^/#   /' "$dir/log"
-		failed=1
-	fi
-}
+. selftests/lib/tap.sh
 # runs TEXT COMMAND...: the same for a program of the guest's architecture
 runs() {
 	if [ -z "$cross" ]; then
 		ok "$@"
 	else
-		number=$((number + 1))
-		echo "ok $number - $1 # SKIP this machine does not run programs for $ARCH"
+		good "$1 # SKIP this machine does not run programs for $ARCH"
 	fi
 }
 

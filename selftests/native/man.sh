@@ -12,21 +12,7 @@ kbuild_setup luo
 out=$OUT/$ARCH
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-number=0 failed=0
-
-# compare WHAT: no difference may come in on standard input.
-compare() {
-	local found
-	number=$((number + 1))
-	found=$(cat)
-	if [ -z "$found" ]; then
-		echo "ok $number - $1"
-	else
-		echo "not ok $number - $1"
-		printf '%s\n' "$found" | sed 's/^/#   /'
-		failed=1
-	fi
-}
+. selftests/lib/tap.sh
 
 # same WHAT FILE FILE: the same lines, and at least some
 same() {

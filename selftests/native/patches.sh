@@ -10,19 +10,7 @@ export OUT=${OUT:-$PWD/out}
 base=$OUT/src/base tree=$OUT/src/luo
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-number=0 failed=0
-
-# ok WHAT COMMAND...: does it succeed?
-ok() {
-	number=$((number + 1))
-	if "${@:2}" > "$dir/log" 2>&1; then
-		echo "ok $number - $1"
-	else
-		echo "not ok $number - $1"
-		sed 's/^/#   /' "$dir/log"
-		failed=1
-	fi
-}
+. selftests/lib/tap.sh
 
 repo() {
 	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null git -C "$dir/tree" -c user.name=test -c user.email=test@localhost "$@"
