@@ -4,8 +4,8 @@
  * attached as a link; Documentation/bpf/luo_handlers.rst leads through one,
  * handlers/eventfd.bpf.c is one to start from.
  *
- * Types, and the prototypes of the kfuncs bpf_luo_*(), come from vmlinux.h, that
- * is from the BTF of the kernel that the handler is compiled for.
+ * Types come from vmlinux.h, that is from the BTF of the kernel that the handler is
+ * compiled for; the kfuncs bpf_luo_*() are in luo_kfuncs.bpf.h.
  */
 #ifndef LUO_HANDLER_BPF_H
 #define LUO_HANDLER_BPF_H
@@ -14,6 +14,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+#include "luo_kfuncs.bpf.h"
 
 /* Macros are not in BTF. */
 #define EPERM		1

@@ -24,6 +24,8 @@ struct file;
 #include "include/linux/luo_bpf.h"
 
 #define SEC(name)
+#define __weak
+#define __ksym
 #define BPF_PROG(name, args...) name(args)
 #define bpf_core_cast(pointer, type) ((type *)(pointer))
 

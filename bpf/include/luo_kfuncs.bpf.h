@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The kfuncs of file handlers. vmlinux.h has these prototypes too, if the kernel's BTF
+ * marks kfuncs: that of Linux 7.3 does, that of 7.2 only if pahole 1.26 or later wrote
+ * it. Where both are there, the compiler compares them.
+ *
+ * What each does, and in which callbacks it may be called, is told where it is defined:
+ * kernel/bpf/luo_kfuncs*.c.
+ */
+#ifndef LUO_KFUNCS_BPF_H
+#define LUO_KFUNCS_BPF_H
+
+#define LUO_KFUNC __weak __ksym
+
+/* A file's memory, and the memory that the files of a handler share */
+extern u8 *bpf_luo_state(struct luo_bpf_ctx *ctx, const u32 rdwr_buf_size) LUO_KFUNC;
+extern u8 *bpf_luo_shared(struct luo_bpf_ctx *ctx, const u32 rdwr_buf_size) LUO_KFUNC;
+extern int bpf_luo_blob_resize(struct luo_bpf_ctx *ctx, u64 size) LUO_KFUNC;
+extern u64 bpf_luo_blob_size(struct luo_bpf_ctx *ctx) LUO_KFUNC;
+extern int bpf_luo_blob_write(struct luo_bpf_ctx *ctx, u64 offset, const void *mem,
+			      u32 mem__sz) LUO_KFUNC;
+extern int bpf_luo_blob_read(struct luo_bpf_ctx *ctx, u64 offset, void *mem,
+			     u32 mem__sz) LUO_KFUNC;
+
+/* Other files of the session */
+extern int bpf_luo_token_of(struct luo_bpf_ctx *ctx, const void *file__ign, u64 *token) LUO_KFUNC;
+extern struct file *bpf_luo_file_by_token(struct luo_bpf_ctx *ctx, u64 token) LUO_KFUNC;
+
+/* What fails */
+extern int bpf_luo_error(struct luo_bpf_ctx *ctx) LUO_KFUNC;
+extern int bpf_luo_report(struct luo_bpf_ctx *ctx, const char *msg, u32 msg__sz) LUO_KFUNC;
+
+/* Files: made, used, and handed over */
+extern struct file *bpf_luo_open(struct luo_bpf_ctx *ctx, const char *path, u32 path__sz,
+				 u32 flags) LUO_KFUNC;
+extern int bpf_luo_ioctl(struct file *file, struct luo_bpf_ctx *ctx, u32 cmd,
+			 void *arg__nullable, u32 arg__sz) LUO_KFUNC;
+extern void bpf_luo_put_file(struct file *file, struct luo_bpf_ctx *ctx) LUO_KFUNC;
+extern int bpf_luo_set_file(struct file *file, struct luo_bpf_ctx *ctx) LUO_KFUNC;
+
+/* Types of files that only the kernel can make */
+extern struct file *bpf_luo_eventfd(struct luo_bpf_ctx *ctx, u64 count, u32 flags) LUO_KFUNC;
+
+#endif /* LUO_KFUNCS_BPF_H */
