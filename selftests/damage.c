@@ -20,7 +20,8 @@
 #include "vm.h"
 
 #define DAMAGE "/sys/kernel/debug/liveupdate/damage"
-#define VICTIMS 12	/* sessions damaged in one round */
+#define VICTIMS 24	/* sessions damaged in one round */
+#define SHARING 2	/* sessions that suffer from damage to what they share */
 #define FILES 66	/* more than one block of records */
 #define PAGES 400	/* more extents than header and one block hold */
 #define FILLERS 50	/* put the victims into the second block of sessions */
@@ -29,14 +30,17 @@ static struct line {
 	char session[16];
 	char field[32];
 	char how[16];
-} lines[512];
+} lines[512], harmless[32];
 
 static struct round {
 	int first;
 	int count;
+	int victims;
 } rounds[256];
 
-static int nr_lines, nr_rounds;
+static int nr_lines, nr_harmless, nr_rounds;
+/* Those with damage to single sessions; they do what is harmless as well. */
+static int nr_single;
 static bool v2;
 
 /* Fields that say what a file is: nothing tells that another value is wrong. */
@@ -62,24 +66,37 @@ static bool is_root(const char *field)
 	return !strncmp(field, "luo_ser.", 8);
 }
 
-/* Damage that more than one session suffers from. */
+/* Damage that no session suffers from, as far as it is in the last block of them. */
+static bool is_harmless(const char *field)
+{
+	return !strcmp(field, "luo_ser.liveupdate_num") || !strcmp(field, "luo_ser.flbs_pa") ||
+	       !strcmp(field, "session_block.next");
+}
+
+/* Damage that more than one session may suffer from. */
 static bool is_shared(const char *field)
 {
 	return is_root(field) || !strncmp(field, "session_block.", 14);
 }
 
+static void set_line(struct line *line, const char *session, int nr, const char *field,
+		     const char *how)
+{
+	snprintf(line->session, sizeof(line->session), "%s-%d", session, nr);
+	snprintf(line->field, sizeof(line->field), "%s", field);
+	snprintf(line->how, sizeof(line->how), "%s", how);
+}
+
 static void add_line(const char *session, const char *field, const char *how, bool alone)
 {
-	struct line *line = &lines[nr_lines];
 	struct round *last = &rounds[nr_rounds - 1];
 
 	if (alone || nr_rounds == 1 || last->count == VICTIMS)
-		*(last = &rounds[nr_rounds++]) = (struct round){ .first = nr_lines };
-	snprintf(line->session, sizeof(line->session), "%s-%d", session, last->count);
-	snprintf(line->field, sizeof(line->field), "%s", field);
-	snprintf(line->how, sizeof(line->how), "%s", how);
-	last->count++;
-	nr_lines++;
+		*(last = &rounds[nr_rounds++]) = (struct round){
+			.first = nr_lines,
+			.victims = alone ? SHARING : VICTIMS,
+		};
+	set_line(&lines[nr_lines++], session, last->count++, field, how);
 }
 
 /*
@@ -106,12 +123,23 @@ static void read_lines(bool shared)
 	while (fscanf(f, "%31s %15s", field, how) == 2) {
 		if (is_shared(field) != shared || !is_tested(field, how))
 			continue;
-		add_line("victim", field, how, shared);
+		if (is_harmless(field))
+			set_line(&harmless[nr_harmless++], "victim", 0, field, how);
+		else
+			add_line("victim", field, how, shared);
 		/* The first block of sessions too, where healthy is. */
 		if (!strcmp(field, "session_block.next"))
 			add_line("filler", field, how, true);
 	}
 	fclose(f);
+}
+
+/* One of each field: those that can be done to it stand in a row, and are no more. */
+static bool is_with(const struct round *round, int nr)
+{
+	int single = round - rounds - 1;
+
+	return single >= 0 && single < nr_single && nr % nr_single == single;
 }
 
 static void preserve_files(int session, unsigned int seed)
@@ -141,6 +169,12 @@ static bool file_is_whole(int fd, int token, unsigned int seed)
 	return true;
 }
 
+static void damage(const struct line *line)
+{
+	must(write_file(DAMAGE, "%s %s %s", line->session, line->field, line->how),
+	     "damage %s %s", line->field, line->how);
+}
+
 static void prepare(const struct round *round)
 {
 	int luo = must(luo_open(), "/dev/liveupdate");
@@ -151,16 +185,15 @@ static void prepare(const struct round *round)
 		snprintf(name, sizeof(name), "filler-%d", i);
 		must(luo_create(luo, name), "create");
 	}
-	for (int i = 0; i < VICTIMS; i++) {
+	for (int i = 0; i < round->victims; i++) {
 		snprintf(name, sizeof(name), "victim-%d", i);
 		preserve_files(must(luo_create(luo, name), "create"), 2000 + 100 * i);
 	}
-	for (int i = 0; i < round->count; i++) {
-		struct line *line = &lines[round->first + i];
-
-		must(write_file(DAMAGE, "%s %s %s", line->session, line->field, line->how),
-		     "damage %s %s", line->field, line->how);
-	}
+	for (int i = 0; i < round->count; i++)
+		damage(&lines[round->first + i]);
+	for (int i = 0; i < nr_harmless; i++)
+		if (is_with(round, i))
+			damage(&harmless[i]);
 }
 
 static bool is_clear(int err)
@@ -239,8 +272,11 @@ static void verify(int nr, const struct round *round)
 	bool shared = line && is_shared(line->field);
 	char name[32];
 
+	for (int i = 0; i < nr_harmless; i++)
+		if (is_with(round, i))
+			tap_note("damaged too: %s %s", harmless[i].field, harmless[i].how);
 	check_session(luo, "healthy", 1000, line && is_root(line->field) ? line : NULL);
-	for (int i = 0; i < VICTIMS; i++) {
+	for (int i = 0; i < round->victims; i++) {
 		snprintf(name, sizeof(name), "victim-%d", i);
 		check_session(luo, name, 2000 + 100 * i,
 			      shared ? line : i < round->count ? line + i : NULL);
@@ -276,11 +312,13 @@ int main(int argc, char **argv)
 	}
 	v2 = argc == 2 && !strcmp(argv[1], "v2");
 	tap_start(!stage, vm_arg_num("luo_results", 0));
-	nr_rounds = 1;
+	rounds[nr_rounds++].victims = SHARING;
 	read_lines(false);
+	nr_single = nr_rounds - 1;
 	read_lines(true);
 	if (!stage)
-		tap_note("%d kinds of damage in %d rounds", nr_lines, nr_rounds - 1);
+		tap_note("%d kinds of damage in %d rounds", nr_lines + nr_harmless,
+			 nr_rounds - 1);
 	else
 		verify(round_of(stage - 1), &rounds[round_of(stage - 1)]);
 	if ((count && stage == count + 1) || round_of(stage) >= nr_rounds)
