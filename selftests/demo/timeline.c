@@ -55,22 +55,20 @@ double seconds(uint64_t t)
 	return (int64_t)t / hz;
 }
 
-static void mark(const char *instance)
+static uint64_t mark(const char *instance)
 {
+	uint64_t now = ticks();
 	char text[40];
 
-	snprintf(text, sizeof(text), "ticks=%ju", (uintmax_t)ticks());
+	snprintf(text, sizeof(text), "ticks=%ju", (uintmax_t)now);
 	trace_mark(instance, text);
+	return now;
 }
 
-void timeline_start(void)
+void timeline_start(struct timeline *times)
 {
 	trace_start(KEPT);
-}
-
-void timeline_reboot(void)
-{
-	mark(KEPT);
+	times->asked = mark(KEPT);
 }
 
 /* What one kernel says of the same is one row. */
@@ -155,6 +153,8 @@ static void add_event(const struct trace_event *event, double at)
 		snprintf(text, sizeof(text), "root record: live update %ld",
 			 trace_number(event, "update"));
 		row(at, "read", text);
+	} else if (!strcmp(event->name, "luo_reboot_start")) {
+		row(at, "kexec", "luod calls reboot(2)");
 	} else if (!strcmp(event->name, "luo_reboot_end")) {
 		row(at, "kexec", "can't be refused any more");
 	}
@@ -189,27 +189,40 @@ static void print_row(const struct row *r)
 	tap_note("    %8.1f %6s  %-8s %s%s", r->at, took, r->what, r->whose, files);
 }
 
-void timeline_print(uint64_t stopped, uint64_t back)
+/* Events have other numbers in a kernel of another version, which can't read them. */
+static void add_old_kernel(void)
 {
-	struct trace_event *old, *new;
-	size_t nr_old = trace_read(KEPT, &old), nr_new;
-	const struct trace_event *reboot = find_mark(old, nr_old), *now;
-	uint64_t zero = mark_ticks(reboot);
+	struct trace_event *events;
+	size_t n = trace_read(KEPT, &events);
+
+	add_kernel(events, n, find_mark(events, n), 0);
+	free(events);
+}
+
+static void add_new_kernel(uint64_t zero)
+{
+	const struct trace_event *now;
+	struct trace_event *events;
 	double now_at;
+	size_t n;
 
 	mark("");
-	nr_new = trace_read("", &new);
-	now = find_mark(new, nr_new);
+	n = trace_read("", &events);
+	now = find_mark(events, n);
 	now_at = 1000 * seconds(mark_ticks(now) - zero);
-
-	row(0, "kexec", "asked for, with reboot(2)");
-	add_kernel(old, nr_old, reboot, 0);
-	row(1000 * seconds(stopped - zero), "user", "the last moment");
 	row(now_at - 1000 * now->at, "kernel", "the next one has a clock");
-	add_kernel(new, nr_new, now, now_at);
-	row(1000 * seconds(back - zero), "user", "the first moment: init");
-	free(old);
-	free(new);
+	add_kernel(events, n, now, now_at);
+	free(events);
+}
+
+void timeline_print(const struct timeline *times, bool old)
+{
+	row(0, "update", "asked for, with luoctl");
+	if (old)
+		add_old_kernel();
+	row(1000 * seconds(times->stopped - times->asked), "user", "the last moment");
+	add_new_kernel(times->asked);
+	row(1000 * seconds(times->back - times->asked), "user", "the first moment: init");
 
 	qsort(rows, nr_rows, sizeof(rows[0]), earlier);
 	tap_note("Where the time went, in ms of an emulated machine:");

@@ -3,16 +3,22 @@
 #ifndef SELFTESTS_DEMO_TIMELINE_H
 #define SELFTESTS_DEMO_TIMELINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/* Times of ticks() */
+struct timeline {
+	uint64_t asked;			/* for the update */
+	uint64_t stopped, back;		/* user space was gone from the one to the other */
+};
 
 /* A counter that runs on through a kexec. */
 uint64_t ticks(void);
 double seconds(uint64_t ticks);
 
-/* In the old kernel: from here on; and now it is asked for the kexec. */
-void timeline_start(void);
-void timeline_reboot(void);
-/* In the new one. User space was gone from @stopped to @back. */
-void timeline_print(uint64_t stopped, uint64_t back);
+/* In the old kernel, before the update is asked for */
+void timeline_start(struct timeline *times);
+/* In the new one. With @old, what the old kernel traced as well. */
+void timeline_print(const struct timeline *times, bool old);
 
 #endif

@@ -24,7 +24,7 @@ kernel_image() {
 vm_defaults() {
 	DESC='' RUN='' KERNEL=luo KERNEL2='' MEM=1G SMP=2 APPEND='' ICOUNT=0
 	INITRD=$GUEST/initrd
-	KEXECS=0 TIMEOUT=120 LOG_MUST='' LOG_ALLOW='' OTHER=1
+	KEXECS=0 TIMEOUT=120 LOG_MUST='' LOG_ALLOW='' TAP_MUST='' OTHER=1
 }
 
 # vm_other: with VM_OTHER, each kexec of the spec goes to the other of two kernels; false
