@@ -26,9 +26,19 @@ extern int bpf_luo_blob_read(struct luo_bpf_ctx *ctx, u64 offset, void *mem,
 extern int bpf_luo_token_of(struct luo_bpf_ctx *ctx, const void *file__ign, u64 *token) LUO_KFUNC;
 extern struct file *bpf_luo_file_by_token(struct luo_bpf_ctx *ctx, u64 token) LUO_KFUNC;
 
+/* Files that are parts of one object */
+extern int bpf_luo_object_join(struct luo_bpf_ctx *ctx, const void *id__ign, u32 part) LUO_KFUNC;
+extern int bpf_luo_object_first(struct luo_bpf_ctx *ctx, u64 *token) LUO_KFUNC;
+extern u32 bpf_luo_object_parts(struct luo_bpf_ctx *ctx) LUO_KFUNC;
+extern struct file *bpf_luo_object_part(struct luo_bpf_ctx *ctx, u64 token, u32 part) LUO_KFUNC;
+
+/* What goes on through a kexec */
+extern s64 bpf_luo_realtime(struct luo_bpf_ctx *ctx) LUO_KFUNC;
+
 /* What fails */
 extern int bpf_luo_error(struct luo_bpf_ctx *ctx) LUO_KFUNC;
 extern int bpf_luo_report(struct luo_bpf_ctx *ctx, const char *msg, u32 msg__sz) LUO_KFUNC;
+extern int bpf_luo_notice(struct luo_bpf_ctx *ctx, const char *msg, u32 msg__sz) LUO_KFUNC;
 
 /* Files: made, used, and handed over */
 extern struct file *bpf_luo_open(struct luo_bpf_ctx *ctx, const char *path, u32 path__sz,
@@ -40,5 +50,18 @@ extern int bpf_luo_set_file(struct file *file, struct luo_bpf_ctx *ctx) LUO_KFUN
 
 /* Types of files that only the kernel can make */
 extern struct file *bpf_luo_eventfd(struct luo_bpf_ctx *ctx, u64 count, u32 flags) LUO_KFUNC;
+extern struct file *bpf_luo_epoll(struct luo_bpf_ctx *ctx) LUO_KFUNC;
+extern int bpf_luo_epoll_next(struct luo_bpf_ctx *ctx, struct file *file, void *item,
+			      u32 item__sz) LUO_KFUNC;
+extern int bpf_luo_epoll_watch(struct file *file, struct file *target, const void *item,
+			       u32 item__sz) LUO_KFUNC;
+extern int bpf_luo_pipe_reserve(struct luo_bpf_ctx *ctx, struct file *file) LUO_KFUNC;
+extern int bpf_luo_pipe_save(struct luo_bpf_ctx *ctx, struct file *file) LUO_KFUNC;
+extern int bpf_luo_pipe(struct luo_bpf_ctx *ctx, u32 slots, u32 ends) LUO_KFUNC;
+extern struct file *bpf_luo_signalfd(struct luo_bpf_ctx *ctx, u64 mask) LUO_KFUNC;
+extern struct file *bpf_luo_timerfd(struct luo_bpf_ctx *ctx, const void *state,
+				    u32 state__sz) LUO_KFUNC;
+extern int bpf_luo_timerfd_save(struct luo_bpf_ctx *ctx, struct file *file, void *state,
+				u32 state__sz) LUO_KFUNC;
 
 #endif /* LUO_KFUNCS_BPF_H */

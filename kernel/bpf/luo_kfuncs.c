@@ -11,6 +11,7 @@
 #include <linux/btf_ids.h>
 #include <linux/ctype.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 
 #include "luo_kfuncs.h"
 
@@ -23,6 +24,20 @@ static int luo_bpf_charge(struct luo_bpf_file *bf, u64 state, u64 blob)
 	luo_bpf_message(bf, "over quota: %llu bytes of state and %llu of blob, max_bytes is %llu",
 			state, blob, quota);
 	return -ENOSPC;
+}
+
+/* What a program says, as it may stand in a log; NULL for no memory */
+static char *luo_bpf_text(const char *msg, u32 size)
+{
+	char *text;
+
+	size = min(size, LIVEUPDATE_REPORT_MESSAGE_LENGTH - 1);
+	text = kmemdup_nul(msg, strnlen(msg, size), GFP_KERNEL);
+	for (char *c = text; c && *c; c++) {
+		if (!isascii(*c) || !isprint(*c))
+			*c = '?';
+	}
+	return text;
 }
 
 __bpf_kfunc_start_defs();
@@ -220,6 +235,31 @@ __bpf_kfunc int bpf_luo_error(struct luo_bpf_ctx *ctx)
 }
 
 /**
+ * bpf_luo_notice - say what the administrator should know
+ * @ctx:     the file
+ * @msg:     the message; up to a NUL, if there is one
+ * @msg__sz: size of the buffer that it is in
+ *
+ * A line in the kernel log, though nothing fails: a part of the file's state that is
+ * left behind.
+ *
+ * Context: any callback but can_preserve and get_id.
+ * Return: 0 or -ENOMEM.
+ */
+__bpf_kfunc int bpf_luo_notice(struct luo_bpf_ctx *ctx, const char *msg,
+			       u32 msg__sz)
+{
+	char *message __free(kfree) = luo_bpf_text(msg, msg__sz);
+	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
+
+	if (!message)
+		return -ENOMEM;
+	pr_notice("luo: '%s': file %#llx of session '%s': %s\n",
+		  bf->handler->fh.compatible, ctx->token, ctx->session, message);
+	return 0;
+}
+
+/**
  * bpf_luo_report - say why a callback is going to fail
  * @ctx:     the file
  * @msg:     the message; up to a NUL, if there is one
@@ -235,20 +275,29 @@ __bpf_kfunc int bpf_luo_error(struct luo_bpf_ctx *ctx)
 __bpf_kfunc int bpf_luo_report(struct luo_bpf_ctx *ctx, const char *msg,
 			       u32 msg__sz)
 {
-	u32 size = min(msg__sz, LIVEUPDATE_REPORT_MESSAGE_LENGTH - 1);
 	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
-	char *message;
+	char *message = luo_bpf_text(msg, msg__sz);
 
-	message = kmemdup_nul(msg, strnlen(msg, size), GFP_KERNEL);
 	if (!message)
 		return -ENOMEM;
-	for (char *c = message; *c; c++) {
-		if (!isascii(*c) || !isprint(*c))
-			*c = '?';
-	}
 	kfree(bf->message);
 	bf->message = message;
 	return 0;
+}
+
+/**
+ * bpf_luo_realtime - the time of day
+ * @ctx: the file
+ *
+ * The one clock that goes on through a kexec, if there is one: the next kernel
+ * reads it from the hardware, as a rule in whole seconds.
+ *
+ * Context: any callback but can_preserve and get_id.
+ * Return: ns since 1970.
+ */
+__bpf_kfunc s64 bpf_luo_realtime(struct luo_bpf_ctx *ctx)
+{
+	return ktime_get_real_ns();
 }
 
 __bpf_kfunc_end_defs();
@@ -270,6 +319,8 @@ BTF_ID_FLAGS(func, bpf_luo_file_by_token,
 	     KF_SLEEPABLE | KF_ACQUIRE | KF_RET_NULL)
 BTF_ID_FLAGS(func, bpf_luo_error)
 BTF_ID_FLAGS(func, bpf_luo_report, KF_SLEEPABLE)
+BTF_ID_FLAGS(func, bpf_luo_notice, KF_SLEEPABLE)
+BTF_ID_FLAGS(func, bpf_luo_realtime)
 BTF_KFUNCS_END(luo_kfunc_ids)
 
 /* In each callback that has a record */
@@ -280,6 +331,8 @@ BTF_ID(func, bpf_luo_blob_read)
 BTF_ID(func, bpf_luo_blob_size)
 BTF_ID(func, bpf_luo_error)
 BTF_ID(func, bpf_luo_report)
+BTF_ID(func, bpf_luo_notice)
+BTF_ID(func, bpf_luo_realtime)
 BTF_SET_END(luo_record_kfunc_ids)
 
 BTF_SET_START(luo_preserve_kfunc_ids)
@@ -304,31 +357,46 @@ BTF_ID(func, bpf_luo_put_file)
 BTF_ID(func, bpf_luo_file_by_token)
 BTF_SET_END(luo_retrieve_kfunc_ids)
 
-static bool luo_kfunc_allowed(u32 member, u32 kfunc_id)
+static bool luo_kfunc_in(const struct btf_id_set *set, u32 kfunc_id)
+{
+	return set && btf_id_set_contains(set, kfunc_id);
+}
+
+static bool luo_kfunc_allowed(const struct luo_kfunc_sets *sets, u32 member,
+			      u32 kfunc_id)
 {
 	switch (member) {
 	case offsetof(struct luo_bpf_ops, can_preserve):
 	case offsetof(struct luo_bpf_ops, get_id):
 		return false;
 	case offsetof(struct luo_bpf_ops, preserve):
-		if (btf_id_set_contains(&luo_preserve_kfunc_ids, kfunc_id))
+		if (luo_kfunc_in(sets->preserve, kfunc_id))
 			return true;
 		break;
 	case offsetof(struct luo_bpf_ops, freeze):
-		if (btf_id_set_contains(&luo_freeze_kfunc_ids, kfunc_id))
+		if (luo_kfunc_in(sets->freeze, kfunc_id))
 			return true;
 		break;
 	case offsetof(struct luo_bpf_ops, retrieve):
-		if (btf_id_set_contains(&luo_retrieve_kfunc_ids, kfunc_id))
+		if (luo_kfunc_in(sets->retrieve, kfunc_id))
 			return true;
 		break;
 	}
-	return btf_id_set_contains(&luo_record_kfunc_ids, kfunc_id);
+	return luo_kfunc_in(sets->record, kfunc_id);
 }
 
-static int luo_kfunc_filter(const struct bpf_prog *prog, u32 kfunc_id)
+/**
+ * luo_kfunc_check - whether a program may call a kfunc
+ * @sets:     those of the file that the filter is of; others are none of its business
+ * @prog:     the program
+ * @kfunc_id: BTF id of the kfunc
+ *
+ * Return: what the filter of a struct btf_kfunc_id_set is to return.
+ */
+int luo_kfunc_check(const struct luo_kfunc_sets *sets,
+		    const struct bpf_prog *prog, u32 kfunc_id)
 {
-	if (!btf_id_set8_contains(&luo_kfunc_ids, kfunc_id))
+	if (!btf_id_set8_contains(sets->all, kfunc_id))
 		return 0;
 	if (prog->type != BPF_PROG_TYPE_STRUCT_OPS)
 		return -EACCES;
@@ -336,9 +404,22 @@ static int luo_kfunc_filter(const struct bpf_prog *prog, u32 kfunc_id)
 	if (!prog->aux->st_ops)
 		return 0;
 	if (luo_bpf_prog(prog) &&
-	    luo_kfunc_allowed(prog->aux->attach_st_ops_member_off, kfunc_id))
+	    luo_kfunc_allowed(sets, prog->aux->attach_st_ops_member_off, kfunc_id))
 		return 0;
 	return -EACCES;
+}
+
+static int luo_kfunc_filter(const struct bpf_prog *prog, u32 kfunc_id)
+{
+	static const struct luo_kfunc_sets sets = {
+		.all = &luo_kfunc_ids,
+		.preserve = &luo_preserve_kfunc_ids,
+		.freeze = &luo_freeze_kfunc_ids,
+		.retrieve = &luo_retrieve_kfunc_ids,
+		.record = &luo_record_kfunc_ids,
+	};
+
+	return luo_kfunc_check(&sets, prog, kfunc_id);
 }
 
 static const struct btf_kfunc_id_set luo_kfunc_set = {

@@ -5,12 +5,16 @@
  *   luo_kfuncs.c        a file's memory, its session, its failures; which kfunc is
  *                       allowed where
  *   luo_kfuncs_file.c   making files, and having them do something
+ *   luo_kfuncs_object.c files that are parts of one object
+ *   luo_kfuncs_TYPE.c   what one type of file needs; built where the kernel has it
  */
 #ifndef _LUO_KFUNCS_H
 #define _LUO_KFUNCS_H
 
 #include <linux/bpf.h>
+#include <linux/btf_ids.h>
 #include <linux/cleanup.h>
+#include <linux/err.h>
 
 #include "../liveupdate/luo_bpf.h"
 
@@ -29,5 +33,33 @@ static inline void *luo_bpf_null(struct luo_bpf_file *bf, int err)
 	bf->error = err;
 	return NULL;
 }
+
+static inline struct file *luo_bpf_file_or_null(struct luo_bpf_file *bf,
+						struct file *file)
+{
+	return IS_ERR(file) ? luo_bpf_null(bf, PTR_ERR(file)) : file;
+}
+
+/**
+ * struct luo_kfunc_sets - which kfuncs of a file here are allowed where
+ * @all:      all of them
+ * @preserve: those that preserve may call; NULL: none
+ * @freeze:   likewise
+ * @retrieve: likewise
+ * @record:   those that any callback with a record may call, these among them
+ */
+struct luo_kfunc_sets {
+	const struct btf_id_set8 *all;
+	const struct btf_id_set *preserve;
+	const struct btf_id_set *freeze;
+	const struct btf_id_set *retrieve;
+	const struct btf_id_set *record;
+};
+
+/* For kfuncs that fill the blob themselves */
+int bpf_luo_blob_resize(struct luo_bpf_ctx *ctx, u64 size);
+
+int luo_kfunc_check(const struct luo_kfunc_sets *sets,
+		    const struct bpf_prog *prog, u32 kfunc_id);
 
 #endif /* _LUO_KFUNCS_H */

@@ -30,12 +30,6 @@
 				 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | \
 				 O_NOATIME | O_NOCTTY | O_CLOEXEC)
 
-static struct file *luo_bpf_file_or_null(struct luo_bpf_file *bf,
-					 struct file *file)
-{
-	return IS_ERR(file) ? luo_bpf_null(bf, PTR_ERR(file)) : file;
-}
-
 /* In retrieve: where a file is noted; where there is room, for NULL. */
 static struct file **luo_bpf_opened(struct luo_bpf_file *bf, struct file *file)
 {
