@@ -1,18 +1,54 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Live Update Orchestrator: making files that have no descriptor yet.
+ * Live Update Orchestrator: making files that have no descriptor yet, and reading
+ * what they are to be like.
  *
- * Each constructor is in the source file of its type. The declarations are here,
+ * Each function is in the source file of its type. The declarations are here,
  * for headers like <linux/eventfd.h> are part of nearly every file of the kernel.
  */
 #ifndef _LINUX_LUO_FILES_H
 #define _LINUX_LUO_FILES_H
 
+#include <linux/signal_types.h>
 #include <linux/types.h>
 
 struct file;
 
 /* fs/eventfd.c */
 struct file *eventfd_getfile(u64 count, int flags);
+
+/* fs/signalfd.c */
+struct file *signalfd_getfile(const sigset_t *blocked, int flags);
+
+/**
+ * struct luo_timerfd - what a timerfd is at
+ * @expires:   when, in ns, by the clock that the timer runs by
+ * @remaining: from now until then, negative if that is over
+ * @interval:  of a periodic one, in ns, else 0
+ * @ticks:     expirations that nobody has read, without that at @expires
+ * @clockid:   as for timerfd_create(2)
+ * @flags:     as for timerfd_settime(2)
+ * @armed:     1 if it expires at @expires, or was to
+ * @wall:      1 if @expires is a time of day
+ * @cancelled: 1 if the clock was set, and nobody has read that
+ * @reserved:  0
+ */
+struct luo_timerfd {
+	s64 expires;
+	s64 remaining;
+	s64 interval;
+	u64 ticks;
+	s32 clockid;
+	u32 flags;
+	u8 armed;
+	u8 wall;
+	u8 cancelled;
+	u8 reserved[5];
+};
+
+/* fs/timerfd.c */
+struct file *timerfd_getfile(int clockid, int flags);
+int timerfd_save(struct file *file, struct luo_timerfd *state);
+void timerfd_restore(struct file *file, const struct luo_timerfd *state);
 
 #endif /* _LINUX_LUO_FILES_H */

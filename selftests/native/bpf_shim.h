@@ -22,6 +22,7 @@ typedef int64_t s64;
 
 struct file;
 #include "include/linux/luo_bpf.h"
+#include "include/linux/luo_files.h"
 
 #define SEC(name)
 #define __weak
@@ -33,6 +34,12 @@ struct file;
 struct eventfd_ctx {
 	u64 count;
 	unsigned int flags;
+};
+
+struct signalfd_ctx {
+	struct {
+		unsigned long sig[1];
+	} sigmask;
 };
 
 struct file {
@@ -49,6 +56,9 @@ static struct {
 	u8 *state;
 	u32 state_size;
 	bool incoming;		/* as in the next kernel: it can't be made */
+
+	s64 realtime;		/* what the clock says */
+	struct luo_timerfd timer;	/* what a timerfd is at */
 
 	struct file *set;	/* by bpf_luo_set_file() */
 	int error;
@@ -112,6 +122,50 @@ static inline struct file *bpf_luo_eventfd(struct luo_bpf_ctx *ctx, u64 count, u
 		return NULL;
 	eventfd.count = count;
 	eventfd.flags = flags;
+	file.references = 1;
+	return &file;
+}
+
+static inline struct file *bpf_luo_signalfd(struct luo_bpf_ctx *ctx, u64 mask)
+{
+	static struct signalfd_ctx signalfd;
+	static struct file file = { .private_data = &signalfd };
+
+	(void)ctx;
+	shim.error = mask & (1 << 8 | 1 << 18) ? -EINVAL : shim.no_file;
+	if (shim.error)
+		return NULL;
+	signalfd.sigmask.sig[0] = ~mask;
+	file.references = 1;
+	return &file;
+}
+
+static inline s64 bpf_luo_realtime(struct luo_bpf_ctx *ctx)
+{
+	(void)ctx;
+	return shim.realtime;
+}
+
+static inline int bpf_luo_timerfd_save(struct luo_bpf_ctx *ctx, struct file *file, void *state,
+				       u32 size)
+{
+	(void)ctx;
+	(void)file;
+	if (size != sizeof(shim.timer))
+		return -EINVAL;
+	memcpy(state, &shim.timer, size);
+	return 0;
+}
+
+static inline struct file *bpf_luo_timerfd(struct luo_bpf_ctx *ctx, const void *state, u32 size)
+{
+	static struct file file;
+
+	(void)ctx;
+	shim.error = size == sizeof(shim.timer) ? shim.no_file : -EINVAL;
+	if (shim.error)
+		return NULL;
+	memcpy(&shim.timer, state, size);
 	file.references = 1;
 	return &file;
 }
