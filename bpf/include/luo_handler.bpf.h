@@ -22,11 +22,16 @@
 #define EIO		5
 #define ENOMEM		12
 #define EBUSY		16
+#define EEXIST		17
+#define EXDEV		18
 #define EINVAL		22
 #define ENOSPC		28
 #define EOVERFLOW	75
 #define EOPNOTSUPP	95
 #define EUCLEAN		117
+
+#define FMODE_READ	1
+#define FMODE_WRITE	2
 
 /**
  * LUO_PROG() - one callback of a handler

@@ -8,6 +8,7 @@
  *   luo_bpf_file.c    the handler that the core sees: calls the programs
  *   luo_bpf_common.c  what is the same for all files: flags, position, rights
  *   luo_bpf_shared.c  state that files share
+ *   luo_bpf_object.c  files that are parts of one object
  *   luo_bpf_iter.c    iterators that list handlers, sessions and files
  *   luo_bpf_record.c  the record that crosses the kexec; built without BPF too
  *   ../bpf/luo_kfuncs*.c  what programs can call
@@ -19,7 +20,8 @@
  *     luo_handlers_lock     the core's, as those of FLBs
  *     handler->lock         its files, and what replaces its programs
  *
- * The last one is taken under the mutex of a session too, the first never.
+ * The last one is taken under the mutex of a session too, the first never;
+ * luo_bpf_objects_lock only under that, with nothing inside.
  */
 #ifndef _LUO_BPF_H
 #define _LUO_BPF_H
@@ -34,6 +36,8 @@
 struct bpf_link;
 struct bpf_prog;
 struct cred;
+struct luo_bpf_object;
+struct luo_bpf_parts;
 struct luo_bpf_shared;
 
 #define LUO_BPF_MAX_FOPS	8
@@ -120,6 +124,9 @@ struct luo_bpf_handler {
 	struct work_struct work;
 };
 
+/* How many files one object may have */
+#define LUO_BPF_MAX_PARTS	8
+
 /* How many files a program may have open at a time */
 #define LUO_BPF_MAX_OPENED	8
 
@@ -139,6 +146,10 @@ struct luo_bpf_opened {
  * @callback: which one runs
  * @file:     before the kexec: the file; in retrieve: what the program made
  * @shared:   what the handler's files share, if the callback that runs has it
+ * @object:   before the kexec: what it is a part of, if it is
+ * @part_list: in the parts of @object
+ * @part:     which of them
+ * @parts:    behind it: the files of the object that it stands for, if it does
  * @cred:     before the kexec: of who preserved it
  * @opened:   in retrieve: what the program has open
  * @message:  what the program said about a failure
@@ -155,6 +166,10 @@ struct luo_bpf_file {
 	const char *callback;
 	struct file *file;
 	struct luo_bpf_record *shared;
+	struct luo_bpf_object *object;
+	struct list_head part_list;
+	u32 part;
+	struct luo_bpf_parts *parts;
 	const struct cred *cred;
 	struct luo_bpf_opened *opened;
 	char *message;
@@ -206,6 +221,16 @@ void luo_bpf_shared_part(struct luo_bpf_handler *h);
 struct luo_bpf_record *luo_bpf_shared_get(struct luo_bpf_file *bf);
 void luo_bpf_shared_put(struct luo_bpf_file *bf);
 void luo_bpf_shared_freeze(struct luo_bpf_handler *h);
+
+/* luo_bpf_object.c */
+int luo_bpf_object_init(void);
+int luo_bpf_object_join(struct luo_bpf_file *bf, const void *id, u32 part);
+int luo_bpf_object_first(struct luo_bpf_file *bf, u64 *token);
+u32 luo_bpf_object_parts(struct luo_bpf_file *bf);
+int luo_bpf_object_set(struct luo_bpf_file *bf, struct file **files,
+		       unsigned int nr);
+struct file *luo_bpf_object_part(struct luo_bpf_file *bf, u64 token, u32 part);
+void luo_bpf_object_drop(struct luo_bpf_file *bf);
 
 /* luo_bpf_common.c */
 void luo_bpf_save(struct luo_bpf_file *bf);

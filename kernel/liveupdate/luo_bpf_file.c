@@ -211,6 +211,7 @@ static void luo_bpf_file_free(struct luo_bpf_file *bf)
 {
 	scoped_guard(spinlock, &bf->handler->lock)
 		list_del(&bf->list);
+	luo_bpf_object_drop(bf);
 	luo_bpf_record_free(&bf->record);
 	put_cred(bf->cred);
 	kfree(bf);
@@ -374,6 +375,8 @@ static int luo_bpf_retrieve(struct liveupdate_file_op_args *args)
 	else
 		err = -EPROTONOSUPPORT;
 	bf->opened = NULL;
+	if (err)
+		luo_bpf_object_drop(bf);
 	args->file = bf->file;
 	bf->file = NULL;
 	return luo_bpf_exit_err(bf, err, args);

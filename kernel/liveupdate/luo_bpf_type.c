@@ -121,6 +121,8 @@ static int __init luo_bpf_type_init(void)
 	int err = luo_bpf_kfuncs_init();
 
 	if (!err)
+		err = luo_bpf_object_init();
+	if (!err)
 		err = luo_bpf_init();
 	return err ?: register_bpf_struct_ops(&bpf_luo_bpf_ops, luo_bpf_ops);
 }

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What handlers of the Live Update Orchestrator in BPF can call for pipes.
+ *
+ * A pipe is preserved as a copy: its buffers may be of any kind, such as pages of a
+ * file that were spliced into it. What the copy looks like is in
+ * <linux/kho/abi/luo_pipe.h>.
+ */
+#include <linux/btf.h>
+#include <linux/fcntl.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/kho/abi/luo_pipe.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/pipe_fs_i.h>
+
+#include "luo_kfuncs.h"
+
+#define LUO_PIPE_MAX_SLOTS	(1U << (31 - PAGE_SHIFT))
+
+/* Saving */
+
+static struct pipe_inode_info *luo_pipe_of(struct luo_bpf_file *bf,
+					   struct file *file)
+{
+	struct pipe_inode_info *pipe = get_pipe_info(file, false);
+
+	if (!pipe || file != bf->file)
+		return ERR_PTR(-EINVAL);
+	if (pipe_has_watch_queue(pipe)) {
+		luo_bpf_message(bf, "it is a queue of notifications of the kernel, not a pipe");
+		return ERR_PTR(-EOPNOTSUPP);
+	}
+	return pipe;
+}
+
+/* What was spliced into it may be more than a page, and is saved as several. */
+static u64 luo_pipe_saved_size(struct pipe_inode_info *pipe)
+{
+	u64 size = 0;
+
+	for (unsigned int at = pipe->tail; !pipe_empty(pipe->head, at); at++) {
+		u64 len = pipe_buf(pipe, at)->len;
+
+		size += len + DIV_ROUND_UP(len, PAGE_SIZE) *
+			sizeof(struct luo_pipe_buf_ser);
+	}
+	return size;
+}
+
+static int luo_pipe_save_part(struct luo_bpf_record *rec, u64 *offset,
+			      struct pipe_buffer *buf, u32 from, u32 len)
+{
+	struct luo_pipe_buf_ser ser = {
+		.len = len,
+		.flags = (buf->flags & PIPE_BUF_FLAG_PACKET ? LUO_PIPE_PACKET : 0) |
+			 (buf->flags & PIPE_BUF_FLAG_CAN_MERGE ? LUO_PIPE_CAN_MERGE : 0),
+	};
+	int err = luo_bpf_record_copy_in(rec, *offset, &ser, sizeof(ser));
+
+	*offset += sizeof(ser);
+	while (!err && len) {
+		struct page *page = buf->page + (from >> PAGE_SHIFT);
+		u32 part = min_t(u32, len, PAGE_SIZE - offset_in_page(from));
+		void *mem = kmap_local_page(page);
+
+		err = luo_bpf_record_copy_in(rec, *offset,
+					     mem + offset_in_page(from), part);
+		kunmap_local(mem);
+		*offset += part;
+		from += part;
+		len -= part;
+	}
+	return err;
+}
+
+static int luo_pipe_save_buf(struct luo_bpf_record *rec, u64 *offset,
+			     struct pipe_inode_info *pipe,
+			     struct pipe_buffer *buf)
+{
+	u32 from = buf->offset, len = buf->len;
+	int err;
+
+	/* A page of a file may still be on its way from the disk. */
+	err = pipe_buf_confirm(pipe, buf);
+	while (!err && len) {
+		u32 part = min_t(u32, len, PAGE_SIZE);
+
+		err = luo_pipe_save_part(rec, offset, buf, from, part);
+		from += part;
+		len -= part;
+	}
+	return err;
+}
+
+static int luo_pipe_save(struct luo_bpf_record *rec, struct pipe_inode_info *pipe)
+{
+	u64 offset = 0;
+	int err = 0;
+
+	for (unsigned int at = pipe->tail;
+	     !err && !pipe_empty(pipe->head, at); at++)
+		err = luo_pipe_save_buf(rec, &offset, pipe, pipe_buf(pipe, at));
+	return err;
+}
+
+/* Restoring */
+
+/* Returns how many buffers there are, or -EUCLEAN. */
+static int luo_pipe_count(struct luo_bpf_record *rec)
+{
+	u64 size = rec->ser->blob_size;
+	struct luo_pipe_buf_ser ser;
+	unsigned int nr = 0;
+
+	for (u64 offset = 0; offset < size; offset += sizeof(ser) + ser.len) {
+		if (luo_bpf_record_copy_out(rec, offset, &ser, sizeof(ser)) ||
+		    !ser.len || ser.len > PAGE_SIZE ||
+		    ser.len > size - offset - sizeof(ser) ||
+		    ser.flags & ~(LUO_PIPE_PACKET | LUO_PIPE_CAN_MERGE) ||
+		    nr++ == LUO_PIPE_MAX_SLOTS)
+			return -EUCLEAN;
+	}
+	return nr;
+}
+
+static int luo_pipe_load_buf(struct luo_bpf_record *rec, u64 *offset,
+			     struct pipe_buffer *buf)
+{
+	struct luo_pipe_buf_ser ser;
+	struct page *page;
+	void *mem;
+
+	luo_bpf_record_copy_out(rec, *offset, &ser, sizeof(ser));
+	*offset += sizeof(ser);
+	page = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT);
+	if (!page)
+		return -ENOMEM;
+
+	mem = kmap_local_page(page);
+	luo_bpf_record_copy_out(rec, *offset, mem, ser.len);
+	kunmap_local(mem);
+	*offset += ser.len;
+	*buf = (struct pipe_buffer) {
+		.page = page,
+		.len = ser.len,
+		.ops = &nosteal_pipe_buf_ops,
+		.flags = (ser.flags & LUO_PIPE_PACKET ? PIPE_BUF_FLAG_PACKET : 0) |
+			 (ser.flags & LUO_PIPE_CAN_MERGE ? PIPE_BUF_FLAG_CAN_MERGE : 0),
+	};
+	return 0;
+}
+
+/* Into an empty pipe that has room for them: see luo_pipe_count(). */
+static int luo_pipe_load(struct luo_bpf_record *rec, struct pipe_inode_info *pipe)
+{
+	u64 offset = 0;
+	int err = 0;
+
+	pipe_lock(pipe);
+	while (!err && offset < rec->ser->blob_size) {
+		err = luo_pipe_load_buf(rec, &offset,
+					pipe_buf(pipe, pipe->head));
+		if (!err)
+			pipe->head++;
+	}
+	pipe_unlock(pipe);
+	return err;
+}
+
+static int luo_pipe_resize(struct luo_bpf_file *bf, struct file *file, u32 slots)
+{
+	struct pipe_inode_info *pipe = get_pipe_info(file, false);
+	long ret;
+
+	if (pipe->max_usage == slots)
+		return 0;
+	ret = pipe_fcntl(file, F_SETPIPE_SZ, slots << PAGE_SHIFT);
+	if (ret == -EPERM)
+		luo_bpf_message(bf, "a pipe of %u pages is more than who retrieves it may have",
+				slots);
+	return ret < 0 ? ret : 0;
+}
+
+__bpf_kfunc_start_defs();
+
+/**
+ * bpf_luo_pipe_reserve - take memory for what is in a pipe
+ * @ctx:  the file that is preserved
+ * @file: it: an end of a pipe
+ *
+ * The blob gets room for as much as the pipe can hold now, so that freeze need not
+ * ask for memory.
+ *
+ * Context: preserve.
+ * Return: 0, -EINVAL for another file, -EOPNOTSUPP for a notification queue, or as
+ * bpf_luo_blob_resize().
+ */
+__bpf_kfunc int bpf_luo_pipe_reserve(struct luo_bpf_ctx *ctx, struct file *file)
+{
+	struct pipe_inode_info *pipe = luo_pipe_of(luo_bpf_file_of(ctx), file);
+
+	if (IS_ERR(pipe))
+		return PTR_ERR(pipe);
+	return bpf_luo_blob_resize(ctx, (u64)READ_ONCE(pipe->max_usage) *
+				   (PAGE_SIZE + sizeof(struct luo_pipe_buf_ser)));
+}
+
+/**
+ * bpf_luo_pipe_save - save what is in a pipe
+ * @ctx:  the file that is preserved
+ * @file: it: an end of a pipe
+ *
+ * The blob becomes a copy, and just as large.
+ *
+ * Context: freeze.
+ * Return: 0, -EINVAL for another file, -EINTR if the task is being killed, -EIO for
+ * a page of a file that can't be read, or as bpf_luo_blob_resize().
+ */
+__bpf_kfunc int bpf_luo_pipe_save(struct luo_bpf_ctx *ctx, struct file *file)
+{
+	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
+	struct pipe_inode_info *pipe = luo_pipe_of(bf, file);
+	int err;
+
+	if (IS_ERR(pipe))
+		return PTR_ERR(pipe);
+
+	guard(luo_no_run_ctx)();
+
+	/* Who writes holds it, and may be waiting for a page of its memory. */
+	if (mutex_lock_killable(&pipe->mutex))
+		return -EINTR;
+	err = bpf_luo_blob_resize(ctx, luo_pipe_saved_size(pipe));
+	if (!err)
+		err = luo_pipe_save(&bf->record, pipe);
+	mutex_unlock(&pipe->mutex);
+	return err;
+}
+
+/**
+ * bpf_luo_pipe - make a pipe
+ * @ctx:   the file that is retrieved, an end of it
+ * @slots: how many buffers it can have: a power of two
+ * @ends:  a mask of the ends that are preserved: 1 to read, 2 to write; others are
+ *         closed
+ *
+ * What is in it is in the blob. The ends are parts of an object: part 0 to read, 1
+ * to write, see bpf_luo_object_part().
+ *
+ * Context: retrieve.
+ * Return: 0, -EUCLEAN if the blob or another argument can't be, -EPERM if it is
+ * larger than who retrieves it may make one, -ENFILE, -ENOMEM.
+ */
+__bpf_kfunc int bpf_luo_pipe(struct luo_bpf_ctx *ctx, u32 slots, u32 ends)
+{
+	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
+	int nr = luo_pipe_count(&bf->record);
+	struct file *files[2];
+	int err;
+
+	guard(luo_no_run_ctx)();
+
+	if (nr < 0 || !is_power_of_2(slots) || slots > LUO_PIPE_MAX_SLOTS ||
+	    !ends || ends & ~3) {
+		luo_bpf_message(bf, "not the state of a pipe");
+		return -EUCLEAN;
+	}
+	err = create_pipe_files(files, 0);
+	if (err)
+		return err;
+
+	/* Large pages that were spliced take more slots than they had. */
+	err = luo_pipe_resize(bf, files[0], max_t(u32, slots,
+						  roundup_pow_of_two(max(nr, 1))));
+	if (!err)
+		err = luo_pipe_load(&bf->record, get_pipe_info(files[0], false));
+	for (int i = 0; i < 2; i++) {
+		if (!err && (ends & BIT(i)))
+			continue;
+		fput(files[i]);
+		files[i] = NULL;
+	}
+	return err ?: luo_bpf_object_set(bf, files, 2);
+}
+
+__bpf_kfunc_end_defs();
+
+BTF_KFUNCS_START(luo_pipe_kfunc_ids)
+BTF_ID_FLAGS(func, bpf_luo_pipe_reserve, KF_SLEEPABLE)
+BTF_ID_FLAGS(func, bpf_luo_pipe_save, KF_SLEEPABLE)
+BTF_ID_FLAGS(func, bpf_luo_pipe, KF_SLEEPABLE)
+BTF_KFUNCS_END(luo_pipe_kfunc_ids)
+
+BTF_SET_START(luo_pipe_preserve_ids)
+BTF_ID(func, bpf_luo_pipe_reserve)
+BTF_SET_END(luo_pipe_preserve_ids)
+
+BTF_SET_START(luo_pipe_freeze_ids)
+BTF_ID(func, bpf_luo_pipe_save)
+BTF_SET_END(luo_pipe_freeze_ids)
+
+BTF_SET_START(luo_pipe_retrieve_ids)
+BTF_ID(func, bpf_luo_pipe)
+BTF_SET_END(luo_pipe_retrieve_ids)
+
+static int luo_pipe_filter(const struct bpf_prog *prog, u32 kfunc_id)
+{
+	static const struct luo_kfunc_sets sets = {
+		.all = &luo_pipe_kfunc_ids,
+		.preserve = &luo_pipe_preserve_ids,
+		.freeze = &luo_pipe_freeze_ids,
+		.retrieve = &luo_pipe_retrieve_ids,
+	};
+
+	return luo_kfunc_check(&sets, prog, kfunc_id);
+}
+
+static const struct btf_kfunc_id_set luo_pipe_kfunc_set = {
+	.owner = THIS_MODULE,
+	.set = &luo_pipe_kfunc_ids,
+	.filter = luo_pipe_filter,
+};
+
+static int __init luo_pipe_kfuncs_init(void)
+{
+	return register_btf_kfunc_id_set(BPF_PROG_TYPE_STRUCT_OPS,
+					 &luo_pipe_kfunc_set);
+}
+late_initcall(luo_pipe_kfuncs_init);
