@@ -51,4 +51,25 @@ struct file *timerfd_getfile(int clockid, int flags);
 int timerfd_save(struct file *file, struct luo_timerfd *state);
 void timerfd_restore(struct file *file, const struct luo_timerfd *state);
 
+/**
+ * struct luo_epoll_item - what an epoll file watches
+ * @file:   address of a struct file; only to be compared
+ * @data:   as for epoll_ctl(2)
+ * @fd:     the number that it had when it was added
+ * @events: as for epoll_ctl(2); of a one-shot that has fired, without what it waited
+ *          for
+ */
+struct luo_epoll_item {
+	u64 file;
+	u64 data;
+	s32 fd;
+	u32 events;
+};
+
+/* fs/eventpoll.c */
+struct file *eventpoll_getfile(int flags);
+int eventpoll_next(struct file *file, struct luo_epoll_item *item);
+int eventpoll_watch(struct file *file, struct file *target,
+		    const struct luo_epoll_item *item);
+
 #endif /* _LINUX_LUO_FILES_H */

@@ -2,6 +2,7 @@
 /* Sessions: the ioctls of /dev/liveupdate and of session files. */
 #include <errno.h>
 #include <linux/liveupdate.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -90,16 +91,17 @@ int luo_session__report(struct luo_session *session, struct luo_report *report)
 }
 
 /* The report may be of an earlier failure than the one at hand. */
-static void explain(struct luo_session *session, int err, const __u64 *token)
+static bool explain(struct luo_session *session, int err, const __u64 *token)
 {
 	struct luo_report report = { .sz = sizeof(report) };
 
 	if (luo_session__report(session, &report) || report.error != err ||
 	    (token && report.token != *token))
-		return;
+		return false;
 	warn("handler '%s': %s of token %llu: %s%s%s\n", report.handler, report.callback,
 	     (unsigned long long)report.token, strerror(-err),
 	     *report.message ? ": " : "", report.message);
+	return true;
 }
 
 int luo_session__preserve_fd(struct luo_session *session, int fd, __u64 token)
@@ -132,11 +134,10 @@ int luo_session__retrieve_fd(struct luo_session *session, __u64 token)
 	if (!ioctl(session->fd, LIVEUPDATE_SESSION_RETRIEVE_FD, &arg))
 		return arg.fd;
 	err = -errno;
-	if (err == -EUNATCH)
+	/* Its own handler, if not that of a file that it needs */
+	if (!explain(session, err, &token) && err == -EUNATCH)
 		warn("retrieve: the handler of token %llu is not attached\n",
 		     (unsigned long long)token);
-	else
-		explain(session, err, &token);
 	return err;
 }
 
