@@ -27,6 +27,12 @@ struct memfd_luo_outgoing {
 };
 
 /* memfd_luo_pin.c */
+pgoff_t memfd_luo_size_pages(struct file *file);
+int memfd_luo_collect(struct file *file, pgoff_t start, pgoff_t end,
+		      struct memfd_luo_list *list);
+void memfd_luo_unpin(u64 pfn, u64 nr);
+
+/* memfd_luo_take.c */
 struct memfd_luo_outgoing *memfd_luo_take(struct file *file, bool apart);
 void memfd_luo_untake(struct file *file, struct memfd_luo_outgoing *out);
 int memfd_luo_take_late(struct file *file, struct memfd_luo_outgoing *out);

@@ -24,42 +24,17 @@
 
 #include "internal.h"
 #include "memfd_luo.h"
+#include "memfd_luo_insert.h"
 #include "memfd_luo_reader.h"
 
-/* A memfd being retrieved. The pages of @unit are restored, and in no file. */
+/* A memfd being retrieved. What is in @unit and @batch is restored, and in no file. */
 struct memfd_luo_incoming {
 	struct memfd_luo_reader reader;
 	struct memfd_luo_run unit;
+	struct memfd_luo_batch batch;
 	struct file *file;
 	bool lost;	/* a part of it; no attempt may succeed */
 };
-
-static int memfd_luo_insert(struct address_space *mapping, struct folio *folio,
-			    pgoff_t index)
-{
-	/* Rather fail, and be tried again, than have somebody killed. */
-	const gfp_t gfp = mapping_gfp_mask(mapping) |
-			  __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
-	int err;
-
-	__folio_set_locked(folio);
-	__folio_set_swapbacked(folio);
-	__folio_mark_uptodate(folio);
-	folio_set_dirty(folio);
-
-	err = mem_cgroup_charge(folio, NULL, gfp);
-	if (err)
-		goto unlock;
-
-	err = shmem_add_to_page_cache(folio, mapping, index, NULL, gfp);
-	if (err)
-		mem_cgroup_uncharge(folio);
-	else
-		folio_add_lru(folio);
-unlock:
-	folio_unlock(folio);
-	return err;
-}
 
 /* What was restored as single pages becomes folios as large as can be. */
 static struct folio *memfd_luo_first_folio(const struct memfd_luo_run *unit,
@@ -76,36 +51,8 @@ static struct folio *memfd_luo_first_folio(const struct memfd_luo_run *unit,
 	return page_rmappable_folio(page);
 }
 
-/* Put the folios of in->unit into the file; what fails stays in in->unit. */
-static int memfd_luo_insert_unit(struct memfd_luo_incoming *in)
+static bool memfd_luo_restore_unit(struct memfd_luo_incoming *in, unsigned int max)
 {
-	struct address_space *mapping = in->file->f_mapping;
-	const unsigned int max = mapping_max_folio_order(mapping);
-	const long pages = in->unit.nr;
-	int err = 0;
-
-	if (!pages)
-		return 0;
-	if (shmem_inode_acct_blocks(mapping->host, pages))
-		return -ENOMEM;
-
-	while (in->unit.nr) {
-		struct folio *folio = memfd_luo_first_folio(&in->unit, max);
-
-		err = memfd_luo_insert(mapping, folio, in->unit.index);
-		if (err)
-			break;
-		memfd_luo_run_advance(&in->unit, folio_nr_pages(folio));
-		folio_put(folio);
-	}
-	/* Takes what was accounted and not inserted off the account again. */
-	shmem_recalc_inode(mapping->host, pages, 0);
-	return err;
-}
-
-static bool memfd_luo_restore_unit(struct memfd_luo_incoming *in)
-{
-	const unsigned int max = mapping_max_folio_order(in->file->f_mapping);
 	const struct memfd_luo_run *unit = &in->unit;
 
 	if (1ULL << memfd_luo_folio_order(unit, max) == unit->nr)
@@ -119,28 +66,52 @@ static void memfd_luo_zero_unit(const struct memfd_luo_run *unit)
 		clear_highpage(pfn_to_page(unit->pfn + i));
 }
 
+/* Restore what comes next. Return: 1, 0 if there is no more, or -EIO. */
+static int memfd_luo_next_unit(struct memfd_luo_incoming *in, unsigned int max)
+{
+	if (!memfd_luo_read(&in->reader, &in->unit))
+		return 0;
+	if (WARN_ON_ONCE(!memfd_luo_restore_unit(in, max))) {
+		in->unit.nr = 0;
+		in->lost = true;
+		return -EIO;
+	}
+	if (in->reader.zero)
+		memfd_luo_zero_unit(&in->unit);
+	return 1;
+}
+
+/* Fill the batch. Return: 1, 0 if there is no more, or -EIO. */
+static int memfd_luo_next_batch(struct memfd_luo_incoming *in, unsigned int max)
+{
+	while (in->batch.nr < MEMFD_LUO_BATCH) {
+		struct folio *folio;
+		int ret = in->unit.nr ? 1 : memfd_luo_next_unit(in, max);
+
+		if (ret <= 0)
+			return ret;
+		folio = memfd_luo_first_folio(&in->unit, max);
+		memfd_luo_batch_add(&in->batch, folio, in->unit.index);
+		memfd_luo_run_advance(&in->unit, folio_nr_pages(folio));
+	}
+	return 1;
+}
+
 static int memfd_luo_fill(struct memfd_luo_incoming *in)
 {
-	int err;
+	struct address_space *mapping = in->file->f_mapping;
+	const unsigned int max = mapping_max_folio_order(mapping);
+	int more, err;
 
-	if (in->lost)
-		return -EIO;
-
-	/* What an earlier attempt could not insert. */
-	err = memfd_luo_insert_unit(in);
-	while (!err && memfd_luo_read(&in->reader, &in->unit)) {
-		if (WARN_ON_ONCE(!memfd_luo_restore_unit(in))) {
-			in->unit.nr = 0;
-			in->lost = true;
-			return -EIO;
-		}
-		if (in->reader.zero)
-			memfd_luo_zero_unit(&in->unit);
-		err = memfd_luo_insert_unit(in);
+	do {
+		more = in->lost ? -EIO : memfd_luo_next_batch(in, max);
+		if (more < 0)
+			return more;
+		err = memfd_luo_batch_insert(&in->batch, mapping);
 		if (!err && fatal_signal_pending(current))
 			err = -EINTR;
 		cond_resched();
-	}
+	} while (!err && more);
 	return err;
 }
 
@@ -304,6 +275,7 @@ void memfd_luo_finish(struct liveupdate_file_op_args *args)
 		return;
 	}
 
+	memfd_luo_batch_drop(&in->batch);
 	while (in->unit.nr) {
 		struct folio *folio = pfn_folio(in->unit.pfn);
 

@@ -22,7 +22,7 @@ kernel_image() {
 # vm_defaults: a spec without a word in it.
 # shellcheck disable=SC2034
 vm_defaults() {
-	DESC='' RUN='' KERNEL=luo KERNEL2='' MEM=1G SMP=2 APPEND='' ICOUNT=0
+	DESC='' RUN='' KERNEL=luo KERNEL2='' MEM=1G NODES=1 SMP=2 APPEND='' ICOUNT=0
 	INITRD=$GUEST/initrd
 	KEXECS=0 TIMEOUT=120 LOG_MUST='' LOG_ALLOW='' TAP_MUST='' OTHER=1
 }
@@ -63,7 +63,8 @@ vm_command() {
 	local script=$1 accel=(-accel "tcg,thread=multi")
 	shift
 	if [ "$ICOUNT" = 1 ]; then
-		accel=(-accel "tcg,thread=single" -icount "shift=0,sleep=off")
+		# The same random numbers each time: hash tables are seeded with them.
+		accel=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -seed 1)
 		SMP=1
 	fi
 	[ "${VM_LUO:-}" != debug ] || vm_for_debug
@@ -72,9 +73,20 @@ vm_command() {
 		-kernel "$(kernel_image "$KERNEL")" -initrd "$INITRD"
 		-append "$KERNEL_WORDS $EARLY_WORDS panic=-1 oops=panic kho=on liveupdate=on luo_stage=0${*:+ $*}${APPEND:+ $APPEND}"
 		-device virtio-rng-pci)
+	[ "$NODES" = 1 ] || vm_nodes
 	vm_disk script "$script"
 	vm_disk selftests "$GUEST/selftests.img"
 	vm_disk boot "$BOOT_DISK"
+}
+
+# vm_nodes: all memory in two halves, each near to one of two processors.
+vm_nodes() {
+	local mib=${MEM%[GM]} node
+	[ "${MEM: -1}" = M ] || mib=$((mib * 1024))
+	for node in 0 1; do
+		QEMU_CMD+=(-object "memory-backend-ram,id=node$node,size=$((mib / 2))M"
+			-numa "node,nodeid=$node,cpus=$node,memdev=node$node")
+	done
 }
 
 # vm_disk SERIAL FILE: the guest finds a disk by its serial number.
