@@ -51,7 +51,7 @@ check: ## checkpatch, sparse, W=1, shellcheck, and the ABI against the base's
 	@scripts/check
 
 bench: ## what it costs, beside the stock kernel: a table, CSV and plots under out/bench/
-	@scripts/prepare luo stock
+	@scripts/prepare luo bench-luo bench-stock
 	@bench/run
 
 clean: ## remove what was built; the fetched base stays

@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What live update costs. In a VM whose clock counts instructions (ICOUNT=1) a
- * nanosecond is an instruction.
+ * What live update costs:
  *
- *	bench WHAT [DIVISOR]	empty, sessions, files, pages, or all of them; all
- *				sizes divided by DIVISOR
- *
- * Prints, as TAP comments, for bench/run:
- *
- *	bench FIGURE SIZE VALUE	the cost of one more with SIZE of them there
- *	curve FIGURE SIZE VALUE	the same, at many sizes
- *	kexec WHAT COUNT	that many of them go through the kexec
+ *	bench WORKLOAD [ARG...]		one of those below; bench/guests has what is measured
+ *	bench smoke			all of them, too small to measure anything
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,25 +14,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kho.h"
+#include "bench.h"
 #include "luo.h"
-#include "memfile.h"
 #include "tap.h"
 #include "vm.h"
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-/* Calls that are averaged: what is done once in a while is part of the cost. */
-#define STEP 50
-#define MAX 10000
 #define TRACING "/sys/kernel/tracing/"
+#define POINTS 100
 
-static int divisor = 1;
-static int luo = -1, session = -1;
-static uint64_t open_time;
-static int fds[MAX];
-static char names[MAX][LUO_NAME_MAX];
+int bench_luo = -1;
+uint64_t bench_open_time;
+int bench_fds[BENCH_MAX];
 
-static uint64_t now(void)
+uint64_t bench_now(void)
 {
 	struct timespec t;
 
@@ -47,46 +34,40 @@ static uint64_t now(void)
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
-static void figure(const char *name, long size, uint64_t sum, long count)
+void bench_figure(const char *name, long size, double value)
 {
-	tap_note("bench %s %ld %.1f", name, size, (double)sum / count);
+	tap_note("bench %s %ld %.1f", name, size, value);
 }
 
-/*
- * Time @count calls, and print what one costs around each of the sizes
- * (terminated by 0) and, if @curve, at every STEP.
- */
-static void measure(const char *name, long count, int (*call)(long i),
-		    const int *sizes, bool curve)
+void bench_kexec_with(const char *what, long count)
 {
-	const long step = count < STEP ? count : STEP;
-	static uint64_t marks[MAX / STEP + 1];
-	long failed = 0, size;
+	tap_note("kexec %s %ld", what, count);
+}
+
+void bench_calls(const char *name, long size, long count, int (*call)(long i))
+{
+	const long step = count >= 1000 ? count / POINTS : 0;
+	uint64_t sum = 0, before = 0;
+	long failed = 0;
 
 	for (long i = 0; i < count; i++) {
-		if (i % step == 0)
-			marks[i / step] = now();
+		uint64_t start = bench_now();
+
 		failed += call(i) < 0;
+		sum += bench_now() - start;
+		if (!step || (i + 1) % step)
+			continue;
+		tap_note("curve %s %ld %ld %.1f", name, size, i + 1, (double)(sum - before) / step);
+		before = sum;
 	}
-	if (count % step == 0)
-		marks[count / step] = now();
-
-	for (long i = 0; i < count / step; i++) {
-		const uint64_t time = marks[i + 1] - marks[i];
-
-		size = (i + 1) * step;
-		if (curve)
-			tap_note("curve %s %ld %.1f", name, size, (double)time / step);
-		for (const int *s = sizes; *s; s++)
-			if (*s / divisor == size)
-				figure(name, *s, time, step);
-	}
-	check_eq(failed, 0, "%s, %ld times", name, count);
+	bench_figure(name, size, (double)sum / count);
+	check_eq(failed, 0, "%s: failed calls of %ld", name, count);
 }
 
-static void kexec_with(const char *name, long count)
+void bench_close_fds(long count)
 {
-	tap_note("kexec %s %ld", name, count);
+	for (long i = 0; i < count; i++)
+		close(bench_fds[i]);
 }
 
 /*
@@ -101,350 +82,98 @@ static void trace_freeze(void)
 	must(write_file(TRACING "events/kprobes/enable", "1"), "enable kprobes");
 }
 
-/* Nothing: what is there without it. */
-
-static void empty_before(void)
+static void empty_before(char **args)
 {
+	(void)args;
 }
 
-static void empty_after(void)
+static void empty_after(char **args)
 {
+	(void)args;
 	check(true, "nothing came back");
 }
 
-/* Sessions without files */
-
-static const int session_sizes[] = { 500, 10000, 0 };
-
-static long nr_sessions(void)
-{
-	return MAX / divisor;
-}
-
-static void make_names(void)
-{
-	for (long i = 0; i < nr_sessions(); i++)
-		snprintf(names[i], sizeof(names[i]), "vm-%ld", i);
-}
-
-static int create_session(long i)
-{
-	return luo_create(luo, names[i]);
-}
-
-static int retrieve_session(long i)
-{
-	fds[i] = luo_retrieve(luo, names[i]);
-	return fds[i];
-}
-
-static int finish_session(long i)
-{
-	return luo_finish(fds[i]);
-}
-
-static void sessions_before(void)
-{
-	make_names();
-	measure("create_session", nr_sessions(), create_session, session_sizes, true);
-	kexec_with("session", nr_sessions());
-}
-
-/* Who first asks for one of them may be who has all of them read. */
-static void read_sessions(void)
-{
-	uint64_t start = now();
-
-	check_eq(luo_retrieve(luo, "none"), -ENOENT, "no such session");
-	figure("read_session_list", nr_sessions(), now() - start, nr_sessions());
-}
-
-static void sessions_after(void)
-{
-	figure("open_session", nr_sessions(), open_time, nr_sessions());
-	read_sessions();
-	make_names();
-	measure("retrieve_session", nr_sessions(), retrieve_session, session_sizes, true);
-	measure("finish_session", nr_sessions(), finish_session, session_sizes, true);
-}
-
-/* Sessions of memfds of one page; of the last one, nothing is retrieved. */
-
-static const struct {
-	const char *name;
-	int files;
-	bool leave;
-} file_sessions[] = {
-	{ "files-100", 100, false },
-	{ "files-1000", 1000, false },
-	{ "files-10000", 10000, false },
-	{ "files-left", 1000, true },
+/* Nothing: what a kexec costs without. */
+static const struct workload empty_workload = {
+	.name = "empty", .before = empty_before, .after = empty_after,
 };
 
-static long nr_files(void)
-{
-	long sum = 0;
-
-	for (size_t s = 0; s < ARRAY_SIZE(file_sessions); s++)
-		sum += file_sessions[s].files / divisor;
-	return sum;
-}
-
-static int preserve_fd(long i)
-{
-	return luo_preserve(session, fds[i], i);
-}
-
-static int retrieve_fd(long i)
-{
-	fds[i] = luo_retrieve_fd(session, i);
-	return fds[i];
-}
-
-static void close_fds(long count)
-{
-	for (long i = 0; i < count; i++)
-		close(fds[i]);
-}
-
-static void make_memfds(long count)
-{
-	for (long i = 0; i < count; i++) {
-		fds[i] = mem_create("bench", 0, page_size());
-		mem_fill(fds[i], 0, 8, i);
-	}
-}
-
-static void preserve_files(long count, int size)
-{
-	const int sizes[] = { size, 0 };
-	long kho = kho_preserved();
-
-	measure("preserve_fd", count, preserve_fd, sizes, size == MAX);
-	kho = kho_preserved() - kho;
-	check(kho > 0, "%ld files: preserved", count);
-	figure("bytes_file", size, kho, count);
-}
-
-static void files_before(void)
-{
-	for (size_t s = 0; s < ARRAY_SIZE(file_sessions); s++) {
-		const long count = file_sessions[s].files / divisor;
-
-		make_memfds(count);
-		session = must(luo_create(luo, file_sessions[s].name), "create");
-		if (!file_sessions[s].leave)
-			preserve_files(count, file_sessions[s].files);
-		for (long i = 0; file_sessions[s].leave && i < count; i++)
-			must(preserve_fd(i), "preserve");
-		close_fds(count);
-	}
-	kexec_with("file", nr_files());
-}
-
-static void retrieve_files(long count, int size)
-{
-	const int sizes[] = { size, 0 };
-	long wrong = 0;
-
-	measure("retrieve_fd", count, retrieve_fd, sizes, size == MAX);
-	for (long i = 0; i < count; i++)
-		wrong += !mem_is(fds[i], 0, 8, i);
-	check_eq(wrong, 0, "%ld files: contents", count);
-}
-
-static void files_after(void)
-{
-	figure("open_file", nr_files(), open_time, nr_files());
-	for (size_t s = 0; s < ARRAY_SIZE(file_sessions); s++) {
-		const bool leave = file_sessions[s].leave;
-		const int size = file_sessions[s].files;
-		const long count = size / divisor;
-		uint64_t start = now();
-
-		session = must(luo_retrieve(luo, file_sessions[s].name), "retrieve");
-		if (!leave) {
-			figure("read_session", size, now() - start, count);
-			retrieve_files(count, size);
-		}
-		start = now();
-		check_eq(luo_finish(session), 0, "finish %s", file_sessions[s].name);
-		figure(leave ? "finish_left" : "finish", size, now() - start, count);
-		if (!leave)
-			close_fds(count);
-	}
-}
-
-/* Large memfds: of small pages written in order or not, of large folios, of holes */
-
-#define HUGE_ENABLED "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
-
-static void write_in_order(int fd, off_t size)
-{
-	mem_fill(fd, 0, size, 1);
-}
-
-/* An odd stride leads to each of a power of two pages once. */
-static void write_scattered(int fd, off_t size)
-{
-	const long pages = size / page_size();
-
-	for (long i = 0; i < pages; i++)
-		mem_fill(fd, (i * 4099 % pages) * page_size(), page_size(), 1);
-}
-
-static void write_huge(int fd, off_t size)
-{
-	must(write_file(HUGE_ENABLED, "always"), HUGE_ENABLED);
-	mem_fill(fd, 0, size, 1);
-	must(write_file(HUGE_ENABLED, "never"), HUGE_ENABLED);
-	check_eq(mem_huge(fd, 0, size), size, "made of large folios");
-}
-
-/* 1 MiB of data, one page at a time. */
-static void write_sparse(int fd, off_t size)
-{
-	const long pages = MIB(1) / divisor / page_size();
-
-	for (long i = 0; i < pages; i++)
-		mem_fill(fd, size / pages * i, page_size(), 1);
-}
-
-static const struct {
-	const char *name;
-	void (*write)(int fd, off_t size);
-	int mib;
-} memfds[] = {
-	{ "in_order", write_in_order, 64 },
-	{ "scattered", write_scattered, 64 },
-	{ "huge", write_huge, 64 },
-	{ "sparse", write_sparse, 256 },
+static const struct workload *const workloads[] = {
+	&empty_workload, &sessions_workload, &files_workload, &files_left_workload,
+	&memfd_workload, &eventfds_workload, &update_workload,
 };
 
-static long memfd_pages(size_t i)
-{
-	return MIB(memfds[i].mib) / divisor / page_size();
-}
-
-/* Of whatever is there, each by the page that the file is long. */
-static void memfd_figure(const char *call, size_t i, uint64_t value)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "%s_%s", call, memfds[i].name);
-	figure(name, memfds[i].mib, value, memfd_pages(i));
-}
-
-static void memfd_preserve(const char *call, size_t i, int fd)
-{
-	uint64_t start;
-
-	session = must(luo_create(luo, memfds[i].name), "create");
-	start = now();
-	must(luo_preserve(session, fd, i), "preserve");
-	memfd_figure(call, i, now() - start);
-}
-
-static void memfd_unpreserve(size_t i)
-{
-	uint64_t start = now();
-
-	close(session);
-	memfd_figure("unpreserve", i, now() - start);
-}
-
-/*
- * The first time, what lies in KHO's scratch memory has to be moved; how much
- * does is chance. So there is a second time.
- */
-static void pages_before(void)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(memfds); i++) {
-		int fd = mem_create(memfds[i].name, 0, memfd_pages(i) * page_size());
-		long kho = kho_preserved();
-		char name[64];
-
-		memfds[i].write(fd, mem_size(fd));
-		memfd_preserve("preserve_first", i, fd);
-		memfd_unpreserve(i);
-		memfd_preserve("preserve", i, fd);
-		kho = kho_preserved() - kho;
-		check(kho > 0, "%s: preserved", memfds[i].name);
-		snprintf(name, sizeof(name), "kib_%s", memfds[i].name);
-		figure(name, memfds[i].mib, kho, KIB(1));
-		close(fd);
-	}
-}
-
-static void pages_after(void)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(memfds); i++) {
-		uint64_t start;
-		int fd;
-
-		session = must(luo_retrieve(luo, memfds[i].name), "retrieve");
-		start = now();
-		fd = must(luo_retrieve_fd(session, i), "retrieve");
-		memfd_figure("retrieve", i, now() - start);
-		check(mem_is(fd, 0, page_size(), 1), "%s: contents", memfds[i].name);
-		start = now();
-		must(luo_finish(session), "finish");
-		memfd_figure("finish", i, now() - start);
-		close(fd);
-	}
-}
-
-static const struct {
-	const char *name;
-	vm_stage_fn before, after;
-} what[] = {
-	{ "empty", empty_before, empty_after },
-	{ "sessions", sessions_before, sessions_after },
-	{ "files", files_before, files_after },
-	{ "pages", pages_before, pages_after },
+static char *smoke[][3] = {
+	{ "empty" },
+	{ "sessions", "20" },
+	{ "files", "1", "30" },
+	{ "files", "3", "10" },
+	{ "files-left", "1", "25" },
+	{ "memfd", "in_order", "1" },
+	{ "memfd", "scattered", "1" },
+	{ "memfd", "64k", "1" },
+	{ "memfd", "2m", "2" },
+	{ "memfd", "sparse", "4" },
+	{ "eventfds", "C", "20" },
+	{ "eventfds", "BPF", "20" },
 };
 
-/* The stage's part of all that is asked for; false if nothing is. */
-static bool run(const char *name)
+static const struct workload *workload(const char *name)
 {
-	bool found = false;
+	for (size_t i = 0; i < ARRAY_SIZE(workloads); i++)
+		if (!strcmp(name, workloads[i]->name))
+			return workloads[i];
+	return NULL;
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(what); i++) {
-		if (strcmp(name, "all") && strcmp(name, what[i].name))
-			continue;
-		if (vm_stage())
-			what[i].after();
-		else
-			what[i].before();
-		found = true;
-	}
-	return found;
+/* The stage's part of a workload, which is given as on the command line. */
+static void run(char **words)
+{
+	const struct workload *of = workload(words[0]);
+
+	if (!of)
+		tap_bail("no workload is named %s", words[0]);
+	if (vm_stage())
+		of->after(words + 1);
+	else
+		of->before(words + 1);
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: bench smoke\n");
+	for (size_t i = 0; i < ARRAY_SIZE(workloads); i++)
+		fprintf(stderr, "       bench %s %s\n", workloads[i]->name, workloads[i]->usage ?: "");
+	return 2;
 }
 
 int main(int argc, char **argv)
 {
+	const struct workload *of = argc > 1 ? workload(argv[1]) : NULL;
+	bool all = argc == 2 && !strcmp(argv[1], "smoke");
 	struct rlimit limit = { 1 << 20, 1 << 20 };
 
-	if (argc > 2)
-		divisor = atoi(argv[2]);
-	if (argc < 2 || divisor < 1)
-		return 2;
+	if (!all && (!of || argc - 2 != of->nr_args))
+		return usage();
 	setrlimit(RLIMIT_NOFILE, &limit);
 	/* A table of descriptors that has to grow is no cost of ours. */
-	dup2(0, 2 * MAX + 100);
-
+	dup2(0, 2 * BENCH_MAX + 100);
 	/* Nor is what is read from the disk meanwhile. */
 	must(mlockall(MCL_CURRENT), "mlockall");
 
 	tap_start(!vm_stage(), vm_arg_num("luo_results", 0));
-	open_time = now();
-	luo = must(luo_open(), "/dev/liveupdate");
-	open_time = now() - open_time;
-	if (!run(argv[1]))
-		tap_bail("nothing is named %s", argv[1]);
+	bench_open_time = bench_now();
+	bench_luo = must(luo_open(), "/dev/liveupdate");
+	bench_open_time = bench_now() - bench_open_time;
+	for (size_t i = 0; all && i < ARRAY_SIZE(smoke); i++)
+		run(smoke[i]);
+	if (!all)
+		run(argv + 1);
 	if (vm_stage())
 		tap_finish();
 	must(vm_kexec_load(), "load");
 	trace_freeze();
+	if (of && of->at_kexec)
+		of->at_kexec();
 	tap_bail_at(vm_kexec(), "main", "kexec");
 }

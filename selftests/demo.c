@@ -23,6 +23,7 @@
 #include "demo/timeline.h"
 #include "libluo-bpf.h"
 #include "tap.h"
+#include "ticks.h"
 #include "vm.h"
 
 #define SESSION "demo"

@@ -12,10 +12,6 @@ struct timeline {
 	uint64_t stopped, back;		/* user space was gone from the one to the other */
 };
 
-/* A counter that runs on through a kexec. */
-uint64_t ticks(void);
-double seconds(uint64_t ticks);
-
 /* In the old kernel, before the update is asked for */
 void timeline_start(struct timeline *times);
 /* In the new one. With @old, what the old kernel traced as well. */

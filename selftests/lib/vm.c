@@ -141,14 +141,23 @@ long vm_meminfo(const char *field)
 	return kib < 0 ? -ENOENT : kib << 10;
 }
 
+/* Which build of our kernel this is; the debug kernel is called like the first. */
+static const char *kernel_variant(void)
+{
+	struct utsname name;
+
+	uname(&name);
+	if (strstr(name.release, "-bench"))
+		return "bench-luo";
+	return access("/proc/lockdep_stats", F_OK) ? "luo" : "debug";
+}
+
 int vm_insmod(const char *name, const char *params)
 {
-	/* Both kernels have the same version: the debug kernel has lockdep. */
-	const char *kernel = access("/proc/lockdep_stats", F_OK) ? "luo" : "debug";
 	char path[128];
 	int fd, ret;
 
-	snprintf(path, sizeof(path), "/selftests/modules/%s/%s.ko", kernel, name);
+	snprintf(path, sizeof(path), "/selftests/modules/%s/%s.ko", kernel_variant(), name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
