@@ -23,6 +23,12 @@ static const struct {
 	/* The first is what Linux 7.3 says, the other 7.2. */
 	{ "private_memory", "R3 and R4 memory, len pair leads to invalid memory access"
 			    "|bpf_luo_blob_write R3 pointer type UNKNOWN is not supported" },
+	{ "join_in_freeze", "bpf_luo_object_join is not allowed" },
+	{ "pipe_in_preserve", "bpf_luo_pipe is not allowed" },
+	{ "pipe_saved_in_retrieve", "bpf_luo_pipe_save is not allowed" },
+	{ "part_unreleased", "Unreleased reference" },
+	{ "watch_released", "R2 .*(expected|must be|invalid)" },
+	{ "timerfd_overrun", "R3 and R4 memory, len pair leads to invalid memory access" },
 	{ "other_type", "bpf_luo_error is not allowed" },
 };
 
