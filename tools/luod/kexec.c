@@ -15,6 +15,8 @@
 #include "luod.h"
 
 #define CMDLINE_MAX	4096
+/* Of a record in /dev/kmsg: where its text begins if it is from luo */
+#define LUO_RECORD	";luo: "
 
 static ssize_t read_text(const char *path, char *text, size_t size)
 {
@@ -73,10 +75,14 @@ int kexec_load(int kernel, int initrd, const char *cmdline, bool reuse, char mes
 	return 0;
 }
 
-/* What luo has said about a refusal, in the kernel's log after @fd was opened. */
-static void last_report(int fd, char *report, size_t size)
+/*
+ * What luo has said about a refusal, in the kernel's log after @fd was opened: which file
+ * failed comes first, and what that means after it.
+ */
+static void read_report(int fd, char *report, size_t size)
 {
 	char record[2048], *text;
+	size_t used = 0;
 	ssize_t n;
 
 	report[0] = '\0';
@@ -84,25 +90,27 @@ static void last_report(int fd, char *report, size_t size)
 		if (n <= 0)
 			continue;
 		record[n] = '\0';
-		text = strstr(record, ";luo: ");
+		text = strstr(record, LUO_RECORD);
 		if (!text)
 			continue;
 		text[strcspn(text, "\n")] = '\0';
-		snprintf(report, size, "%s", text + 1);
+		if (used < size)
+			used += snprintf(report + used, size - used, "%s%s", used ? "; " : "",
+					 text + strlen(LUO_RECORD));
 	}
 }
 
 static int reboot_to_it(char message[ERROR_MAX])
 {
 	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC), err;
-	char report[300];
+	char report[400];
 
 	if (log >= 0)
 		lseek(log, 0, SEEK_END);
 	sync();
 	reboot(RB_KEXEC);
 	err = errno;
-	last_report(log, report, sizeof(report));
+	read_report(log, report, sizeof(report));
 	if (log >= 0)
 		close(log);
 	snprintf(message, ERROR_MAX, "the kernel refuses the kexec: %s%s%s", strerror(err),
