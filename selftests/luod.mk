@@ -32,12 +32,12 @@ luod: $(LUOD_PROGS) $(BIN)/luod
 programs: luod
 
 # Natively: messages and luod.conf alone, and all of it against a kernel that is made up.
-LUOD_NATIVE := $(filter-out device handlers kexec keeper main object state store,$(LUOD_OBJS:$(TOOLS)/build/luod/%.o=%))
+LUOD_NATIVE := $(filter-out device handlers handlers_request kexec keeper keeper_link main object state store,$(LUOD_OBJS:$(TOOLS)/build/luod/%.o=%))
 LUOD_CFLAGS := -fno-sanitize-recover=all -isystem $(TOOLS)/libbpf/include -I$(TOP)/tools/lib/luo-bpf
 
 luod_sources = $(addprefix $(TOP)/tools/luod/,$(addsuffix .c,$1))
 $(NATIVE)/luod_message: LUOD_SRCS := $(call luod_sources,message)
-$(NATIVE)/luod_policy: LUOD_SRCS := $(call luod_sources,message policy conf)
+$(NATIVE)/luod_policy: LUOD_SRCS := $(call luod_sources,message policy conf conf_line)
 $(NATIVE)/luod_update: LUOD_SRCS := $(call luod_sources,$(LUOD_NATIVE)) $(TOP)/selftests/native/luod/fake.c
 
 $(NATIVE)/luod_%: $(TOP)/selftests/native/luod_%.c $(wildcard $(TOP)/tools/luod/*.[ch] $(TOP)/tools/luod/luod.conf $(TOP)/selftests/native/luod/*.[ch])

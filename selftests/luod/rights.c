@@ -37,7 +37,8 @@ static void become(uid_t uid, gid_t group)
 }
 
 static const char *const everything[] = {
-	"{\"cmd\":\"STATUS\"}", "{\"cmd\":\"LOG\"}", "{\"cmd\":\"UPDATE\"}", "{\"cmd\":\"CANCEL\"}",
+	"{\"cmd\":\"STATUS\"}", "{\"cmd\":\"LOG\"}", "{\"cmd\":\"RELOAD\"}",
+	"{\"cmd\":\"UPDATE\"}", "{\"cmd\":\"CANCEL\"}",
 	"{\"cmd\":\"HANDLERS\"}", "{\"cmd\":\"HANDLER_UNLOAD\",\"name\":\"a\"}",
 	"{\"cmd\":\"SUBSCRIBE\",\"id\":\"db\"}", "{\"cmd\":\"CREATE\",\"id\":\"db\"}",
 	"{\"cmd\":\"CLAIM\",\"id\":\"db\"}", "{\"cmd\":\"RELEASE\",\"id\":\"db\"}",

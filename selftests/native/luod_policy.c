@@ -2,6 +2,7 @@
 /* luod.conf, and who may do what by it. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -110,6 +111,57 @@ static bool test_wrong(void)
 	return good;
 }
 
+/* The line of what is wrong is said, or that of the innermost around it. */
+static bool test_lines(void)
+{
+	static const struct { const char *text, *said; } wrong[] = {
+		{ "{", "line 1: it must" },
+		{ "/*\n\n*/ {\n\"timeout\": 5,,\n}", "line 4: it must" },
+		{ "{\n\"a\":\"\nb\",\n\"timeout\":[]}", "line 2: field 'a'" },
+		{ "{\n\"policy\":\"go\", // \"timeout\":\n\"timeout\"\n:\n[]}",
+		  "line 3: field 'timeout'" },
+		{ "{ \"policy\": \"go\",\n\n\"handlers\":\n5 }", "line 3: 'handlers'" },
+		{ "{ \"policy\": \"go\",\n\n\"allow\" :\n5 }", "line 3: 'allow'" },
+		{ "{ \"allow\": [\n{ \"user\": \"1\" },\n5 ] }", "line 3: an element" },
+		{ "{ \"allow\": [ {\"user\":\"1\",\"names\":[\"a\",\"b\"]},\n /* , */ {\n} ] }",
+		  "line 2: an element" },
+		{ "{ \"allow\": [ { \"user\":\n\"1\" }, {\n\"user\":\"1\",\n\"names\":5 } ] }",
+		  "line 4: 'names'" },
+		{ "{\"handlers\":[\"a\",\n\"rights\"],\"allow\":[\n"
+		  "{\"user\":\"1\",\n\"rights\":[\n\"x\"]}]}",
+		  "line 4: 'rights'" },
+		/* What is written otherwise than it is called is not found. */
+		{ "{\"allow\":[\n{\"user\":\"1\",\n\"\\\"x\":5}]}", "line 2: field '\"x'" },
+		{ "{\"allow\":[\n{\"group\":\n\"no-such-group\"}]}", "line 2: there is no" },
+	};
+	bool good = true;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		if (read_conf(wrong[i].text) == -EINVAL &&
+		    !strncmp(message, wrong[i].said, strlen(wrong[i].said)))
+			continue;
+		ksft_print_msg("%s\n  said: %s\n  want: %s\n", wrong[i].text, message,
+			       wrong[i].said);
+		good = false;
+	}
+	return good;
+}
+
+/* Whatever it is, and wherever it ends: only that it is read at all counts here. */
+static bool test_pieces(void)
+{
+	for (size_t len = 0; len < sizeof(example); len++) {
+		char *piece = strndup(example, len);
+		struct place place = { "allow", 1, "rights" };
+		size_t line = conf_line_of(piece, len, &place);
+
+		free(piece);
+		if (line > 10)
+			return false;
+	}
+	return true;
+}
+
 static bool test_root(void)
 {
 	struct peer root = {};
@@ -159,6 +211,8 @@ int main(void)
 		{ "without a file, and without a word in it", test_default },
 		{ "the one that is shipped", test_shipped },
 		{ "what is wrong is refused, by its name", test_wrong },
+		{ "and by its line", test_lines },
+		{ "lines are counted in any piece of it", test_pieces },
 		{ "root may do everything, but have luod's own names", test_root },
 		{ "others what their rules give them", test_users },
 	};

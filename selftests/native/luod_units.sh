@@ -13,8 +13,8 @@ fi
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cp tools/luod/luod.socket "$dir/"
-# Any program will do in the place of luod, and manuals need not be installed.
-sed 's|@PREFIX@/sbin/luod|/bin/true|; /^Documentation=/d' tools/luod/luod.service > "$dir/luod.service"
+# Any program will do in the place of luod and luoctl, and manuals need not be installed.
+sed 's|@PREFIX@/s*bin/luo[a-z]*|/bin/true|; /^Documentation=/d' tools/luod/luod.service > "$dir/luod.service"
 sed -i '/^Documentation=/d' "$dir/luod.socket"
 # Since systemd 254; an older one says that it ignores it.
 known="Unknown key '(name )?FileDescriptorStorePreserve'|Unknown key name 'FileDescriptorStorePreserve'"

@@ -440,6 +440,45 @@ static void test_deaf(void)
 	close(other);
 }
 
+/* Sessions and who has subscribed, in the order of their names */
+static void test_pages(void)
+{
+	int client = dial(), subscriber = dial();
+
+	say(client, "{\"cmd\":\"CREATE\",\"id\":\"d\",\"keep\":true}");
+	hear(client, "\"ok\"", NULL);
+	say(client, "{\"cmd\":\"CREATE\",\"id\":\"a\",\"keep\":true}");
+	hear(client, "\"ok\"", NULL);
+	say(client, "{\"cmd\":\"SUBSCRIBE\",\"id\":\"d\",\"seq\":1}");
+	hear(client, "\"ok\"", NULL);
+	say(subscriber, "{\"cmd\":\"SUBSCRIBE\",\"id\":\"b\",\"seq\":1}");
+	hear(subscriber, "\"ok\"", NULL);
+	say(client, "{\"cmd\":\"LIST\",\"limit\":2}");
+	hear(client, "[{\"id\":\"a\",\"state\":\"outgoing\"",
+	     "{\"id\":\"b\",\"state\":null", "],\"next\":\"b\"}", NULL);
+	say(client, "{\"cmd\":\"LIST\",\"limit\":2,\"after\":\"b\"}");
+	hear(client, "[{\"id\":\"d\",\"state\":\"outgoing\"", "\"subscribed\":true",
+	     "],\"next\":null}", NULL);
+	say(client, "{\"cmd\":\"LIST\",\"after\":\"d\"}");
+	hear(client, "\"sessions\":[],\"next\":null}", NULL);
+	say(client, "{\"cmd\":\"LIST\"}");
+	hear(client, "\"id\":\"a\"", "\"id\":\"b\"", "\"id\":\"d\"", "],\"next\":null}", NULL);
+	close(client);
+	close(subscriber);
+}
+
+/* There is no file, so that it says nothing. */
+static void test_reload(void)
+{
+	int client = dial();
+
+	for (int i = 0; i < 3; i++) {
+		say(client, "{\"cmd\":\"RELOAD\"}");
+		hear(client, geteuid() ? "\"EACCES\"" : "\"ok\"", NULL);
+	}
+	close(client);
+}
+
 static bool run(void (*test)(void), bool remembering)
 {
 	int status;
@@ -473,6 +512,8 @@ int main(void)
 		{ "descriptors are closed", test_descriptors, false },
 		{ "what is no message", test_garbage, false },
 		{ "a client that does not read", test_deaf, false },
+		{ "sessions are listed in pages", test_pages, false },
+		{ "luod.conf is read again", test_reload, false },
 	};
 
 	snprintf(path, sizeof(path), "/tmp/luod-native-%d", getpid());

@@ -397,6 +397,69 @@ static void test_long(void)
 	free(answer);
 }
 
+static int remember(const struct luo_session_info *info, void *ctx)
+{
+	char *text = ctx;
+
+	sprintf(text + strlen(text), "%s %s %lld %lld%s%s%s;", info->id, info->state ?: "-",
+		info->files, info->bytes, info->kept ? " kept" : "",
+		info->subscribed ? " subscribed" : "", info->ready ? " ready" : "");
+	return strcmp(info->id, "stop") ? 0 : 17;
+}
+
+#define LISTED(more) "{'cmd':'LIST','status':'ok','seq':$S,'sessions':" more "}\n"
+
+static void test_list(void)
+{
+	static const struct server_step steps[] = {
+		{ .want = WANT("LIST"), .send = LISTED("[{'id':'a','state':'outgoing','files':3,"
+		  "'bytes':9007199254740992,'kept':true,'subscribed':true,'ready':true},"
+		  "{'id':'b','state':null,'files':null,'x':1}],'next':'b'") },
+		{ .want = WANT("LIST") ",'after':'b'", .send = LISTED("[],'next':'bb'") },
+		{ .want = WANT("LIST") ",'after':'bb'",
+		  .send = LISTED("[{'id':'c','state':'incoming','files':0,'bytes':0}],"
+				 "'next':null") },
+		{ .want = WANT("LIST"), .send = LISTED("[{'id':'stop'},{'id':'x'}],'next':'x'") },
+		{ .want = WANT("LIST"), .send = ERROR("LIST", "ENOMEM") },
+		{}
+	};
+	int fds = open_fds();
+	struct server *server;
+	struct luo_client *client = start(&server, steps, 0);
+	char text[512] = "";
+
+	check_eq(luo_client__list(client, remember, text), 0, "list: three pages");
+	check(!strcmp(text, "a outgoing 3 9007199254740992 kept subscribed ready;b - -1 -1;"
+		      "c incoming 0 0;"), "list: %s", text);
+	text[0] = '\0';
+	check_eq(luo_client__list(client, remember, text), 17, "list: the function ends it");
+	check(!strcmp(text, "stop - -1 -1;"), "list: at once");
+	check_eq(luo_client__list(client, remember, text), -ENOMEM, "list: luod can't");
+	end(client, server, fds, "list");
+}
+
+static void test_list_hostile(void)
+{
+	static const char *const answers[] = {
+		LISTED("5"), LISTED("[5]"), LISTED("[{'id':5}]"), LISTED("[{}]"),
+		LISTED("[{'id':'a','state':1}]"), LISTED("[{'id':'a'}],'next':5"),
+		LISTED("[],'next':''"), "{'cmd':'LIST','status':'ok','seq':$S}\n",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+		struct server_step steps[] = { { .want = WANT("LIST"), .send = answers[i] }, {} };
+		int fds = open_fds();
+		struct server *server;
+		struct luo_client *client = start(&server, steps, 0);
+		char text[512] = "";
+
+		check_eq(luo_client__list(client, remember, text), -EPROTO, "list: nonsense %zu",
+			 i);
+		check_eq(luo_client__ready(client), -EPROTO, "list: the connection has ended");
+		end(client, server, fds, "list: nonsense");
+	}
+}
+
 int main(void)
 {
 	luo_set_print(print);
@@ -405,6 +468,8 @@ int main(void)
 	test_update();
 	test_sessions();
 	test_request();
+	test_list();
+	test_list_hostile();
 	test_hostile();
 	test_limits();
 	test_long();

@@ -102,20 +102,70 @@ int daemon_request(const struct args *args, struct request *request)
 	return code;
 }
 
-int daemon_ask(const struct args *args, const char *cmd, struct json_object **answer)
+/* Elements of @page to those of @all; it is luod's, and may be anything. */
+static void add_page(struct json_object *all, struct json_object *page, const char *key)
+{
+	struct json_object *to, *from;
+
+	if (!json_object_object_get_ex(all, key, &to) ||
+	    !json_object_object_get_ex(page, key, &from) ||
+	    !json_object_is_type(to, json_type_array) ||
+	    !json_object_is_type(from, json_type_array))
+		return;
+	for (size_t i = 0; i < json_object_array_length(from); i++)
+		append(to, json_object_get(json_object_array_get_idx(from, i)));
+}
+
+/* The next page into @all; @after is what the last one says. */
+static int ask_page(struct luo_client *client, const char *cmd, const char *after,
+		    const char *key, struct json_object **all)
 {
 	struct request request = request_new(cmd);
+	int code;
+
+	if (after)
+		put_string(request.json, "after", after);
+	code = daemon_call(client, &request);
+	if (!code && *all) {
+		const char *next = get_string(request.answer, "next");
+
+		if (next && strcmp(next, after) <= 0) {
+			complain("luod's answer has no end: is it of this version?");
+			code = CODE_NO_LUOD;
+		}
+		add_page(*all, request.answer, key);
+		put_string(*all, "next", next);
+		json_object_put(request.answer);
+	} else {
+		json_object_put(*all);
+		*all = request.answer;
+	}
+	return code;
+}
+
+int daemon_ask(const struct args *args, const char *cmd, const char *key,
+	       struct json_object **answer)
+{
 	struct luo_client *client = NULL;
 	int code = CODE_NO_LUOD;
+	char *after = NULL;
 
 	*answer = NULL;
 	if (!args->kernel)
 		client = daemon_connect(args, geteuid() == 0, &code);
-	if (client) {
-		code = daemon_call(client, &request);
-		luo_client__close(client);
+	while (client) {
+		const char *next;
+
+		code = ask_page(client, cmd, after, key, answer);
+		free(after);
+		next = key && !code ? get_string(*answer, "next") : NULL;
+		after = next ? need(strdup(next)) : NULL;
+		if (!next)
+			break;
 	}
-	json_object_put(request.json);
-	*answer = request.answer;
+	luo_client__close(client);
+	/* All of it is here. */
+	if (*answer && key)
+		json_object_object_del(*answer, "next");
 	return code;
 }

@@ -44,9 +44,9 @@ static int list_of_kernel(const struct args *args)
 int verb_handlers_list(const struct args *args)
 {
 	struct json_object *answer, *rows;
-	int code = daemon_ask(args, "HANDLERS", &answer);
+	int code = daemon_ask(args, "HANDLERS", "handlers", &answer);
 
-	if (code == CODE_NO_LUOD && geteuid() == 0)
+	if (code == CODE_NO_LUOD && !answer && geteuid() == 0)
 		code = list_of_kernel(args);
 	else if (answer && args->json)
 		print_json(answer);

@@ -61,6 +61,7 @@ int verb_load(const struct args *args);
 int verb_update(const struct args *args);
 int verb_cancel(const struct args *args);
 int verb_log(const struct args *args);
+int verb_reload(const struct args *args);
 
 /* output.c */
 struct column {
@@ -77,6 +78,8 @@ void print_json(struct json_object *json);
 void print_table(const struct column *columns, size_t nr, struct json_object *rows);
 /* "key  value" for each field that is neither of the protocol's own; arrays by their length. */
 void print_fields(struct json_object *json);
+/* @allocated, or the end of the program. */
+void *need(void *allocated);
 /* NULL, without an end or a word for it, if memory runs out: never. */
 struct json_object *new_object(void);
 struct json_object *new_array(void);
@@ -108,8 +111,12 @@ int daemon_call(struct luo_client *client, struct request *request);
 int daemon_request(const struct args *args, struct request *request);
 void request_free(struct request *request);
 int code_of(int err);
-/* Is @answer from luod, or must the kernel be asked? CODE_NO_LUOD is the latter. */
-int daemon_ask(const struct args *args, const char *cmd, struct json_object **answer);
+/*
+ * Is @answer from luod, or must the kernel be asked? CODE_NO_LUOD is the latter. With @key, what
+ * comes in pages is one answer, in which that array has all elements.
+ */
+int daemon_ask(const struct args *args, const char *cmd, const char *key,
+	       struct json_object **answer);
 
 /* kernel.c: arrays, or NULL with the exit code. */
 struct json_object *kernel_sessions(int *code);

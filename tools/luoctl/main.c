@@ -66,6 +66,7 @@ static const struct verb {
 	  verb_update, "go to the next kernel" },
 	{ "cancel", "", BIT(OPT_REASON), verb_cancel, "end the update that is under way" },
 	{ "log", "", BIT(OPT_LINES), verb_log, "the last messages of luod" },
+	{ "reload", "", 0, verb_reload, "have luod read luod.conf again" },
 };
 
 static void print_verb(const struct verb *verb)

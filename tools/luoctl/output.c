@@ -37,7 +37,7 @@ void print_json(struct json_object *json)
 					    JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
-static void *need(void *allocated)
+void *need(void *allocated)
 {
 	if (allocated)
 		return allocated;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* luoctl sessions, files, status, log: what there is. */
+/* luoctl sessions, files, status, log: what there is; and reload. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,13 +60,13 @@ static struct json_object *array_of(struct json_object *answer, const char *key,
 int verb_sessions(const struct args *args)
 {
 	struct json_object *answer, *rows;
-	int code = daemon_ask(args, "LIST", &answer);
+	int code = daemon_ask(args, "LIST", "sessions", &answer);
 
 	if (code == CODE_OK) {
 		rows = array_of(answer, "sessions", &code);
 		if (rows)
 			show(args, "sessions", rows, of_luod, NR(of_luod));
-	} else if (code == CODE_NO_LUOD && geteuid() == 0) {
+	} else if (code == CODE_NO_LUOD && !answer && geteuid() == 0) {
 		rows = kernel_sessions(&code);
 		if (rows)
 			show(args, "sessions", rows, of_kernel, NR(of_kernel));
@@ -173,7 +173,7 @@ static int kernel_status(const struct args *args)
 int verb_status(const struct args *args)
 {
 	struct json_object *answer;
-	int code = daemon_ask(args, "STATUS", &answer);
+	int code = daemon_ask(args, "STATUS", NULL, &answer);
 
 	if (code == CODE_NO_LUOD && geteuid() == 0)
 		code = kernel_status(args);
@@ -201,6 +201,15 @@ int verb_log(const struct args *args)
 		putchar('\n');
 	}
 	json_object_put(lines);
+	request_free(&request);
+	return code;
+}
+
+int verb_reload(const struct args *args)
+{
+	struct request request = request_new("RELOAD");
+	int code = daemon_request(args, &request);
+
 	request_free(&request);
 	return code;
 }

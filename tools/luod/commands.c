@@ -190,8 +190,13 @@ static int do_claim(struct call *call)
 
 static int do_list(struct call *call)
 {
-	json_object_object_add(call->answer, "sessions", session_list(&call->client->peer));
-	return 0;
+	struct json_object *next, *sessions;
+
+	sessions = session_list(&call->client->peer, request_string(&call->request, "after"),
+				request_int(&call->request, "limit", 0), &next);
+	json_object_object_add(call->answer, "sessions", sessions);
+	json_object_object_add(call->answer, "next", next);
+	return sessions ? 0 : -ENOMEM;
 }
 
 struct counts {
@@ -273,8 +278,13 @@ static int do_cancel(struct call *call)
 
 static int do_handlers(struct call *call)
 {
-	json_object_object_add(call->answer, "handlers", handlers_list());
-	return 0;
+	struct json_object *next, *list;
+
+	list = handlers_list(request_string(&call->request, "after"),
+			     request_int(&call->request, "limit", 0), &next);
+	json_object_object_add(call->answer, "handlers", list);
+	json_object_object_add(call->answer, "next", next);
+	return list ? 0 : -ENOMEM;
 }
 
 static int do_handler_load(struct call *call)
@@ -302,6 +312,11 @@ static int do_log(struct call *call)
 	return 0;
 }
 
+static int do_reload(struct call *call)
+{
+	return conf_reload(call->message);
+}
+
 static int (*const functions[CMD_COUNT])(struct call *call) = {
 	[CMD_HELLO] = do_hello,
 	[CMD_SUBSCRIBE] = do_subscribe,
@@ -322,6 +337,7 @@ static int (*const functions[CMD_COUNT])(struct call *call) = {
 	[CMD_HANDLER_UPGRADE] = do_handler_upgrade,
 	[CMD_HANDLER_UNLOAD] = do_handler_unload,
 	[CMD_LOG] = do_log,
+	[CMD_RELOAD] = do_reload,
 };
 
 static int check_right(struct call *call)
@@ -339,7 +355,8 @@ static int check_right(struct call *call)
 	}
 	if (!type->right || policy_allows(&luod.conf.policy, peer, type->right))
 		return 0;
-	return call_fail(call, -EACCES, "no right to %s: see rights in luod.conf", type->name);
+	return call_fail(call, -EACCES, type->right == RIGHT_ROOT ? "%s is for root" :
+			 "no right to %s: see rights in luod.conf", type->name);
 }
 
 static void answer(struct call *call, int err)

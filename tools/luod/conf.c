@@ -26,10 +26,32 @@ static const struct field rule_fields[] = {
 	{ "group", FIELD_STRING, .optional = true },
 };
 
-static int wrong(char *message, size_t size, const char *text, const char *what)
+/* What is wrong, and where */
+struct complaint {
+	char *message;
+	size_t size;
+	struct place place;
+};
+
+static int wrong(struct complaint *complaint, const char *text, const char *what)
 {
-	snprintf(message, size, "%s%s", text, what ?: "");
+	snprintf(complaint->message, complaint->size, "%s%s", text, what ?: "");
 	return -EINVAL;
+}
+
+/* Of an element, with @inner its key */
+static int wrong_in(struct complaint *complaint, const char *inner, const char *text,
+		    const char *what)
+{
+	complaint->place.inner = inner;
+	return wrong(complaint, text, what);
+}
+
+static int wrong_at(struct complaint *complaint, const char *key, const char *text)
+{
+	complaint->place.key = key;
+	complaint->place.element = -1;
+	return wrong(complaint, text, NULL);
 }
 
 /* An array of strings, to one that ends with NULL. */
@@ -120,35 +142,37 @@ static int take_rights(struct rule *rule, struct json_object *object)
 	return err;
 }
 
-static int take_rule(struct rule *rule, struct json_object *object, char *message, size_t size)
+static int take_rule(struct rule *rule, struct json_object *object, struct complaint *complaint)
 {
 	static const char *const known[] = { "names", "rights", NULL };
 	struct json_object *user = NULL, *group = NULL;
 	const char *name;
 
 	if (!json_object_is_type(object, json_type_object))
-		return wrong(message, size, "an element of 'allow' must be an object", NULL);
-	if (!fields_check(object, rule_fields, 2, known, message, size))
+		return wrong(complaint, "an element of 'allow' must be an object", NULL);
+	if (!fields_check(object, rule_fields, 2, known, complaint->message, complaint->size,
+			  &complaint->place.inner))
 		return -EINVAL;
 	json_object_object_get_ex(object, "user", &user);
 	json_object_object_get_ex(object, "group", &group);
 	if (!user == !group)
-		return wrong(message, size, "an element of 'allow' needs one of user and group",
+		return wrong(complaint, "an element of 'allow' needs one of user and group",
 			     NULL);
 	rule->by_group = group;
 	name = json_object_get_string(user ?: group);
 	if (!find_id(rule, name))
-		return wrong(message, size, "there is no user or group ", name);
+		return wrong_in(complaint, user ? "user" : "group", "there is no user or group ",
+				name);
 	if (take_rights(rule, object))
-		return wrong(message, size, "'rights' is an array of update, handlers, status",
-			     NULL);
+		return wrong_in(complaint, "rights",
+				"'rights' is an array of update, handlers, status", NULL);
 	if (take_strings(object, "names", &rule->names))
-		return wrong(message, size, "'names' must be an array of strings", NULL);
+		return wrong_in(complaint, "names", "'names' must be an array of strings", NULL);
 	return 0;
 }
 
-static int take_policy(struct policy *policy, struct json_object *conf, char *message,
-		       size_t size)
+static int take_policy(struct policy *policy, struct json_object *conf,
+		       struct complaint *complaint)
 {
 	struct json_object *allow;
 	size_t count;
@@ -157,23 +181,28 @@ static int take_policy(struct policy *policy, struct json_object *conf, char *me
 	if (!json_object_object_get_ex(conf, "allow", &allow))
 		return 0;
 	if (!json_object_is_type(allow, json_type_array))
-		return wrong(message, size, "'allow' must be an array", NULL);
+		return wrong_at(complaint, "allow", "'allow' must be an array");
 	count = json_object_array_length(allow);
 	policy->rules = calloc(count + 1, sizeof(*policy->rules));
 	if (!policy->rules)
 		return -ENOMEM;
-	for (; !err && policy->count < count; policy->count++)
+	for (; !err && policy->count < count; policy->count++) {
+		complaint->place = (struct place) { "allow", policy->count, NULL };
 		err = take_rule(&policy->rules[policy->count],
-				json_object_array_get_idx(allow, policy->count), message, size);
+				json_object_array_get_idx(allow, policy->count), complaint);
+	}
 	return err;
 }
 
-static int take_values(struct conf *conf, struct json_object *object, char *message, size_t size)
+static int take_values(struct conf *conf, struct json_object *object,
+		       struct complaint *complaint)
 {
 	static const char *const known[] = { "allow", "handlers", NULL };
 	struct json_object *value;
 
-	if (!fields_check(object, conf_fields, 3, known, message, size))
+	complaint->place.element = -1;
+	if (!fields_check(object, conf_fields, 3, known, complaint->message, complaint->size,
+			  &complaint->place.key))
 		return -EINVAL;
 	if (json_object_object_get_ex(object, "timeout", &value))
 		conf->timeout = json_object_get_int(value);
@@ -187,9 +216,10 @@ static int take_values(struct conf *conf, struct json_object *object, char *mess
 		free_strings(conf->handlers);
 		conf->handlers = NULL;
 		if (take_strings(object, "handlers", &conf->handlers))
-			return wrong(message, size, "'handlers' must be an array of strings", NULL);
+			return wrong_at(complaint, "handlers",
+					"'handlers' must be an array of strings");
 	}
-	return take_policy(&conf->policy, object, message, size);
+	return take_policy(&conf->policy, object, complaint);
 }
 
 static int conf_default(struct conf *conf)
@@ -205,18 +235,36 @@ static int conf_default(struct conf *conf)
 	return conf->handlers[0] && conf->handlers[1] ? 0 : -ENOMEM;
 }
 
+/* "line 3: " before what is said already */
+static void add_line(struct complaint *complaint, size_t line)
+{
+	char text[256];
+
+	if (!line)
+		return;
+	snprintf(text, sizeof(text), "%s", complaint->message);
+	snprintf(complaint->message, complaint->size, "line %zu: %s", line, text);
+}
+
 int conf_parse(struct conf *conf, const char *text, size_t len, char *message, size_t size)
 {
+	struct complaint complaint = { .message = message, .size = size };
 	struct json_object *object;
 	int err = conf_default(conf);
+	size_t end;
 
 	message[0] = '\0';
 	while (len && strchr(" \t\r\n", text[len - 1]))
 		len--;
-	object = err ? NULL : object_parse(text, len, false);
-	if (!err)
-		err = object ? take_values(conf, object, message, size) :
-		      wrong(message, size, "it must be one JSON object", NULL);
+	object = err ? NULL : object_parse(text, len, false, &end);
+	if (object) {
+		err = take_values(conf, object, &complaint);
+		if (err == -EINVAL)
+			add_line(&complaint, conf_line_of(text, len, &complaint.place));
+	} else if (!err) {
+		err = wrong(&complaint, "it must be one JSON object", NULL);
+		add_line(&complaint, conf_line_at(text, end));
+	}
 	json_object_put(object);
 	if (err)
 		conf_free(conf);

@@ -128,40 +128,55 @@ bool device_is_incoming(int fd)
 	return !device_describe(fd, &session) && !strcmp(session.state, "incoming");
 }
 
-/* The iterator, loaded once; NULL with errno where the kernel or the object is missing. */
-static struct bpf_link *load_iterator(void)
+/* What lists the sessions: loaded once */
+static struct {
+	struct bpf_object *object;
+	struct bpf_link *link;
+	bool missed;			/* and that was said */
+} iterator;
+
+void device_list_reset(void)
+{
+	bpf_link__destroy(iterator.link);
+	bpf_object__close(iterator.object);
+	memset(&iterator, 0, sizeof(iterator));
+}
+
+/* Without a link, errno says what is missing: the object, or something in the kernel. */
+static void load_iterator(void)
 {
 	char path[PATH_MAX];
 	struct bpf_program *program;
-	struct bpf_object *object;
-	struct bpf_link *link;
+	int err;
 
 	snprintf(path, sizeof(path), "%s/luo_session.bpf.o", luod.conf.iterators);
-	object = bpf_object__open_file(path, NULL);
-	if (!object)
-		return NULL;
-	program = bpf_object__load(object) ? NULL : bpf_object__next_program(object, NULL);
-	link = program ? bpf_program__attach_iter(program, NULL) : NULL;
-	if (!link)
-		bpf_object__close(object);
-	return link;
+	iterator.object = bpf_object__open_file(path, NULL);
+	if (!iterator.object)
+		return;
+	program = bpf_object__load(iterator.object) ? NULL :
+		  bpf_object__next_program(iterator.object, NULL);
+	iterator.link = program ? bpf_program__attach_iter(program, NULL) : NULL;
+	if (iterator.link)
+		return;
+	err = errno;
+	bpf_object__close(iterator.object);
+	iterator.object = NULL;
+	errno = err;
 }
 
 static FILE *open_list(void)
 {
-	static struct bpf_link *link;
-	static bool said;
 	int fd;
 
 	libbpf_set_print(NULL);
-	if (!link)
-		link = load_iterator();
-	fd = link ? bpf_iter_create(bpf_link__fd(link)) : -1;
+	if (!iterator.link)
+		load_iterator();
+	fd = iterator.link ? bpf_iter_create(bpf_link__fd(iterator.link)) : -1;
 	if (fd < 0) {
-		if (!said)
+		if (!iterator.missed)
 			log_text(LOG_NOTICE, "%s/luo_session.bpf.o can't be used, so the kernel's sessions are not listed: %m",
 				 luod.conf.iterators);
-		said = true;
+		iterator.missed = true;
 		return NULL;
 	}
 	return fdopen(fd, "r");

@@ -4,6 +4,7 @@
  * client. Each that is attached is pinned, and its object stored, so that a luod that
  * died finds both again.
  */
+#include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "luod.h"
+#include "handlers.h"
 
 #define SUFFIX	".bpf.o"
 
@@ -28,6 +29,11 @@ static struct handler *find_in(struct handler *list, const char *name)
 			return list;
 	}
 	return NULL;
+}
+
+struct handler *handler_find(const char *name)
+{
+	return find_in(handlers, name);
 }
 
 static struct handler *find_compatible(const char *compatible)
@@ -49,7 +55,7 @@ static void unlink_from(struct handler **list, struct handler *handler)
 	}
 }
 
-static void handler_free(struct handler *handler)
+void handler_free(struct handler *handler)
 {
 	close(handler->object);
 	free(handler->file);
@@ -65,7 +71,7 @@ static void set_error(struct handler *handler, const char *error)
 }
 
 /* Takes @object. Reads it as well: which files it is for, and its version. */
-static struct handler *handler_new(const char *name, const char *file, int object)
+struct handler *handler_new(const char *name, const char *file, int object)
 {
 	struct handler *handler = calloc(1, sizeof(*handler));
 	struct luo_handler *opened;
@@ -96,7 +102,12 @@ static void push(struct handler **list, struct handler *handler)
 	*list = handler;
 }
 
-static void store(const struct handler *handler)
+void handler_add(struct handler *handler)
+{
+	push(&handlers, handler);
+}
+
+void handler_store(const struct handler *handler)
 {
 	char name[STORE_NAME_MAX];
 
@@ -104,7 +115,7 @@ static void store(const struct handler *handler)
 	store_add(name, handler->object);
 }
 
-static void unstore(const char *handler)
+void handler_unstore(const char *handler)
 {
 	char name[STORE_NAME_MAX];
 
@@ -121,20 +132,18 @@ static bool is_pinned(const char *compatible)
 	return pinned;
 }
 
-/* What to make of one that is attached for the same files */
-enum attached { IS_OURS, IS_OLDER, IS_ANOTHER };
-
-static int attach_opened(struct luo_handler *opened, enum attached other)
+/* @replace: what is attached for the same files may go */
+static int attach_opened(struct luo_handler *opened, bool replace)
 {
 	int err = luo_handler__attach(opened);
 
-	if (err != -EEXIST || other == IS_ANOTHER || !is_pinned(luo_handler__compatible(opened)))
+	if (err != -EEXIST || !replace || !is_pinned(luo_handler__compatible(opened)))
 		/* Closed without a pin, it is detached. */
 		return err ?: luo_handler__pin(opened, NULL);
-	return other == IS_OURS ? 0 : luo_handler__upgrade(opened, NULL);
+	return luo_handler__upgrade(opened, NULL);
 }
 
-static int attach(struct handler *handler, enum attached other)
+int handler_attach(struct handler *handler, bool replace)
 {
 	struct luo_handler *opened = object_open(handler->object, &handler->error);
 	int err;
@@ -142,7 +151,7 @@ static int attach(struct handler *handler, enum attached other)
 	if (!opened)
 		return -EINVAL;
 	log_said_forget();
-	err = attach_opened(opened, other);
+	err = attach_opened(opened, replace);
 	luo_handler__close(opened);
 	if (err) {
 		set_error(handler, *log_said() ? log_said() : strerror(-err));
@@ -160,13 +169,51 @@ static int attach(struct handler *handler, enum attached other)
 
 void handlers_restore(const char *name, int object)
 {
-	struct handler *handler = handler_new(name, NULL, object);
+	push(&handlers, handler_new(name, NULL, object));
+}
 
-	if (!handler)
+static bool has_link(const char *compatible, uint32_t link_id)
+{
+	struct bpf_link_info info = {};
+	uint32_t len = sizeof(info);
+	char path[PATH_MAX];
+	bool same;
+	int fd;
+
+	snprintf(path, sizeof(path), LUO_PIN_DIR "/%s", compatible);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return false;
+	same = !bpf_link_get_info_by_fd(fd, &info, &len) && info.id == link_id;
+	close(fd);
+	return same;
+}
+
+/* One that luod has an object of, and that stays without luod: the verifier has seen it. */
+static int adopt(const struct luo_handler_info *info, void *ctx)
+{
+	(void)ctx;
+	for (struct handler *h = handlers; h; h = h->next) {
+		if (!h->compatible || strcmp(h->compatible, info->compatible) ||
+		    h->version != info->version || !has_link(h->compatible, info->link_id))
+			continue;
+		h->attached = true;
+		log_text(LOG_INFO, "handler '%s': still attached for %s, version %u", h->name,
+			 h->compatible, h->version);
+	}
+	return 0;
+}
+
+/* What another luod had in this kernel */
+static void take_up_restored(void)
+{
+	if (!handlers)
 		return;
-	push(&handlers, handler);
-	if (object_size(object))
-		attach(handler, IS_OURS);
+	luo_handler__list(adopt, NULL);
+	for (struct handler *h = handlers; h; h = h->next) {
+		if (h->compatible && !h->attached)
+			handler_attach(h, true);
+	}
 }
 
 void handlers_propose(const char *name, int object)
@@ -255,20 +302,23 @@ static bool is_superseded(const struct handler *candidate)
 	return same && (same->attached || !object_size(same->object));
 }
 
-static void forget_failed(const char *name)
+bool handler_forget(const char *name)
 {
 	struct handler *failed = find_in(handlers, name);
 
 	if (!failed)
-		return;
+		return false;
 	unlink_from(&handlers, failed);
 	handler_free(failed);
+	return true;
 }
 
 void handlers_start(void)
 {
 	struct handler *handler;
+	bool stored;
 
+	take_up_restored();
 	for (char **dir = luod.conf.handlers; dir && *dir; dir++)
 		propose_dir(*dir);
 	while ((handler = best_candidate())) {
@@ -277,141 +327,11 @@ void handlers_start(void)
 			handler_free(handler);
 			continue;
 		}
-		forget_failed(handler->name);
+		stored = handler_forget(handler->name);
 		push(&handlers, handler);
-		if (handler->compatible && !attach(handler, IS_OLDER))
-			store(handler);
+		if (handler->compatible && !handler_attach(handler, true))
+			handler_store(handler);
+		else if (stored)
+			handler_unstore(handler->name);
 	}
-}
-
-/* On request */
-
-static int fail(char message[ERROR_MAX], int err, const char *name, const char *what)
-{
-	snprintf(message, ERROR_MAX, "handler '%s': %s", name, what);
-	return err;
-}
-
-/* The new one, read; NULL with *err. */
-static struct handler *from_client(const char *name, int fd, char message[ERROR_MAX], int *err)
-{
-	int object = object_copy(fd);
-	struct handler *handler;
-
-	if (object < 0) {
-		*err = fail(message, object, name, "the descriptor must be of a file, of 16 MiB at most");
-		return NULL;
-	}
-	handler = handler_new(name, NULL, object);
-	if (!handler) {
-		*err = -ENOMEM;
-		return NULL;
-	}
-	if (handler->compatible)
-		return handler;
-	*err = fail(message, -EINVAL, name, handler->error ?: "it is not a handler");
-	handler_free(handler);
-	return NULL;
-}
-
-static void put_in_place(struct handler *handler)
-{
-	forget_failed(handler->name);
-	push(&handlers, handler);
-	store(handler);
-}
-
-int handlers_load(const char *name, int fd, char message[ERROR_MAX])
-{
-	struct handler *old = find_in(handlers, name), *handler;
-	int err;
-
-	if (old && old->attached)
-		return fail(message, -EEXIST, name, "is attached: UPGRADE or UNLOAD it");
-	handler = from_client(name, fd, message, &err);
-	if (!handler)
-		return err;
-	err = attach(handler, IS_ANOTHER);
-	if (err) {
-		fail(message, err, name, handler->error);
-		handler_free(handler);
-		return err;
-	}
-	put_in_place(handler);
-	return 0;
-}
-
-int handlers_upgrade(const char *name, int fd, char message[ERROR_MAX])
-{
-	struct handler *old = find_in(handlers, name), *handler;
-	struct luo_handler *opened;
-	int err;
-
-	if (!old || !old->attached)
-		return fail(message, -ENOENT, name, "is not attached: LOAD it");
-	handler = from_client(name, fd, message, &err);
-	if (!handler)
-		return err;
-	opened = object_open(handler->object, &handler->error);
-	log_said_forget();
-	err = strcmp(handler->compatible, old->compatible) ? -EINVAL :
-	      opened ? luo_handler__upgrade(opened, NULL) : -ENOMEM;
-	luo_handler__close(opened);
-	if (err) {
-		fail(message, err, name, *log_said() ? log_said() : "it is for other files");
-		handler_free(handler);
-		return err;
-	}
-	handler->attached = true;
-	log_text(LOG_INFO, "handler '%s': upgraded to version %u", name, handler->version);
-	put_in_place(handler);
-	return 0;
-}
-
-/* On the disk it may be still: an empty object stands for it, until luod ends. */
-int handlers_unload(const char *name, char message[ERROR_MAX])
-{
-	struct handler *old = find_in(handlers, name), *nothing;
-	struct luo_handler *attached;
-	int err, empty;
-
-	if (!old || !old->attached)
-		return fail(message, -ENOENT, name, "is not attached");
-	log_said_forget();
-	attached = luo_handler__open_attached(old->compatible);
-	err = attached ? luo_handler__detach(attached) : -errno;
-	luo_handler__close(attached);
-	if (err)
-		return fail(message, err, name, log_said());
-	log_text(LOG_INFO, "handler '%s': detached", name);
-	empty = object_empty();
-	nothing = empty < 0 ? NULL : handler_new(name, NULL, empty);
-	if (nothing) {
-		put_in_place(nothing);
-	} else {
-		unstore(name);
-		forget_failed(name);
-	}
-	return 0;
-}
-
-struct json_object *handlers_list(void)
-{
-	struct json_object *list = json_object_new_array();
-
-	for (struct handler *h = handlers; h; h = h->next) {
-		struct json_object *object;
-
-		if (!object_size(h->object))
-			continue;
-		object = json_object_new_object();
-		message_add_string(object, "name", h->name);
-		message_add_string(object, "file", h->file);
-		message_add_string(object, "compatible", h->compatible);
-		json_object_object_add(object, "version", h->compatible ?
-				       json_object_new_int64(h->version) : NULL);
-		message_add_string(object, "error", h->attached ? NULL : h->error);
-		json_object_array_add(list, object);
-	}
-	return list;
 }

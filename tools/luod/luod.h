@@ -25,6 +25,8 @@
 
 struct luod {
 	sd_event *event;
+	char **argv;
+	const char *conf_path;
 	struct conf conf;
 };
 
@@ -40,6 +42,9 @@ struct json_object *log_lines(size_t count);
 /* What libluo-bpf said to explain an error, since log_said_forget(). */
 const char *log_said(void);
 void log_said_forget(void);
+
+/* reload.c: read luod.conf again; if it is wrong, what it said before holds */
+int conf_reload(char message[ERROR_MAX]);
 
 /* store.c: descriptors that outlive luod */
 #define STORE_READY	"luod.ready."
@@ -58,15 +63,52 @@ int store_restore(void (*fn)(const char *name, int fd));
 /* luod serves; whoever started it may go on. */
 void store_ready(void);
 
-/* keeper.c: start luod by @run in a child, and again if it dies; its exit status */
+/* Everything that is stored goes to this keeper; -errno */
+int store_give_all(int keeper);
+/* luod ends, as it was told to: nobody is to start it again. */
+void store_end(void);
+
+/* keeper.c: start luod by @argv in a child, and again if it dies; its exit status */
 int keeper_run(char **argv, int ready_fd);
-/* What a luod started by the keeper talks to; -1 without one. */
-int keeper_fd(void);
-/* One message of the two: an operation, a name, maybe a descriptor. */
-enum keeper_op { KEEPER_ADD = '+', KEEPER_REMOVE = '-', KEEPER_READY = '!', KEEPER_END = '.' };
+
+/* keeper_link.c: one message of the two is an operation, a name, maybe a descriptor. */
+#define KEEPER_ENV	"LUOD_KEEPER_FD"
+
+enum keeper_op {
+	KEEPER_ADD = '+',
+	KEEPER_REMOVE = '-',
+	KEEPER_READY = '!',
+	KEEPER_END = '.',
+	KEEPER_GOODBYE = 'x',
+};
+
 int keeper_send(int socket, enum keeper_op op, const char *name, int fd);
 /* The operation, or 0 at the end, or -errno. @name has STORE_NAME_MAX bytes. */
 int keeper_receive(int socket, char *name, int *fd);
+/* What a luod started by the keeper talks to; -1 without one. */
+int keeper_fd(void);
+/* Is this to be the keeper of a luod that runs? Then by which descriptors? */
+bool keeper_is_wanted(void);
+bool keeper_adopts(int *pidfd, int *socket);
+/* Become luod, or its keeper, with one or two descriptors named in @env. */
+void keeper_exec(char **argv, const char *env, int first, int second)
+	__attribute__((noreturn));
+/* From here on another one is started if that at @socket dies. */
+int keeper_connect(int socket);
+int keeper_tell(enum keeper_op op, const char *name, int fd);
+
+/* names.c: descriptors by name */
+struct names {
+	void *root;
+	size_t count;
+};
+
+/* In the place of one that has the name */
+int names_put(struct names *names, const char *name, int fd);
+/* Take it out: the descriptor, or -1 */
+int names_take(struct names *names, const char *name);
+void names_for_each(const struct names *names, void (*fn)(const char *name, int fd, void *ctx),
+		    void *ctx);
 
 /* server.c */
 struct client;
@@ -145,6 +187,8 @@ struct kernel_session {
 
 /* Each session that the kernel has; -EOPNOTSUPP if it can't be asked. */
 int device_list(void (*fn)(const struct kernel_session *session, void *ctx), void *ctx);
+/* The iterator comes from elsewhere from now on. */
+void device_list_reset(void);
 /* One that is open here. */
 int device_describe(int fd, struct kernel_session *session);
 
@@ -155,7 +199,7 @@ enum session_kind {
 };
 
 struct session {
-	struct session *next;
+	struct session *next, *prev;
 	enum session_kind kind;
 	int fd;
 	char name[NAME_MAX_BYTES + 1];
@@ -168,8 +212,25 @@ void session_drop(struct session *session);
 void session_drop_all(enum session_kind kind);
 void session_for_each(enum session_kind kind, void (*fn)(struct session *session));
 void session_restore(const char *name, int fd);
-/* Elements of LIST, for whom @peer says. */
-struct json_object *session_list(const struct peer *peer);
+/* Each, as far as its descriptor tells */
+void session_describe_all(void (*fn)(const struct kernel_session *session, void *ctx), void *ctx);
+
+/* list.c: pages of an answer that may be long */
+struct page {
+	struct json_object *array;
+	struct json_object *next;	/* what the next one comes after, or NULL */
+	const char *last;
+	size_t limit, count, bytes;
+};
+
+/* @limit elements at most; 0 for as many as fit */
+bool page_begin(struct page *page, size_t limit);
+/* Takes @element; false if it does not fit any more. @name lives as long as the page. */
+bool page_add(struct page *page, const char *name, struct json_object *element);
+
+/* Elements of LIST, for whom @peer says; *next is set if there are more. To be put. */
+struct json_object *session_list(const struct peer *peer, const char *after, size_t limit,
+				 struct json_object **next);
 /* Names of incoming sessions; NULL if the kernel can't be asked. */
 struct json_object *session_incoming(void);
 
@@ -219,7 +280,7 @@ void handlers_start(void);
 int handlers_load(const char *name, int object, char message[ERROR_MAX]);
 int handlers_upgrade(const char *name, int object, char message[ERROR_MAX]);
 int handlers_unload(const char *name, char message[ERROR_MAX]);
-struct json_object *handlers_list(void);
+struct json_object *handlers_list(const char *after, size_t limit, struct json_object **next);
 
 /* object.c: a handler's object file, in memory */
 /* A memfd with what @fd has, or -errno */

@@ -17,6 +17,8 @@
 
 #include "luod.h"
 
+#define FILES_MAX	524288
+
 struct luod luod;
 
 static struct {
@@ -127,12 +129,20 @@ static void leave_terminal(void)
 		close(null);
 }
 
+/* A session is a descriptor, and there may be many: as many as luod.service allows. */
 static void raise_limits(void)
 {
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit))
 		return;
+	if (limit.rlim_max < FILES_MAX) {
+		struct rlimit more = { FILES_MAX, FILES_MAX };
+
+		/* For root only, and no more than fs.nr_open. */
+		if (!setrlimit(RLIMIT_NOFILE, &more))
+			return;
+	}
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
@@ -207,20 +217,41 @@ static void warn_of_kept(struct session *session)
 	log_text(LOG_WARNING, "session '%s': was kept, and is undone as luod ends", session->name);
 }
 
-static int start_loop(void)
+/* From the beginning: one that comes before luod can take it must not be its end. */
+static void block_signals(void)
 {
-	static const int signals[] = { SIGTERM, SIGINT };
 	sigset_t set;
-	int err = sd_event_default(&luod.event);
 
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
-	for (size_t i = 0; err >= 0 && i < 2; i++) {
-		sigaddset(&set, signals[i]);
-		sigprocmask(SIG_BLOCK, &set, NULL);
-		/* Without a function the loop ends. */
-		err = sd_event_add_signal(luod.event, NULL, signals[i], NULL, NULL);
-	}
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *ctx)
+{
+	char message[ERROR_MAX];
+
+	(void)source;
+	(void)info;
+	(void)ctx;
+	conf_reload(message);
+	return 0;
+}
+
+static int start_loop(void)
+{
+	int err = sd_event_default(&luod.event);
+
+	/* Without a function the loop ends. */
+	if (err >= 0)
+		err = sd_event_add_signal(luod.event, NULL, SIGTERM, NULL, NULL);
+	if (err >= 0)
+		err = sd_event_add_signal(luod.event, NULL, SIGINT, NULL, NULL);
+	if (err >= 0)
+		err = sd_event_add_signal(luod.event, NULL, SIGHUP, on_hangup, NULL);
 	if (err >= 0)
 		err = sd_event_set_watchdog(luod.event, true);
 	return err < 0 ? err : 0;
@@ -248,13 +279,14 @@ static int start(void)
 static int serve(int ready_fd)
 {
 	char message[ERROR_MAX] = "";
-	int err = conf_read(&luod.conf, options.conf, message, sizeof(message));
+	int err;
 
+	luod.conf_path = options.conf;
+	err = conf_read(&luod.conf, options.conf, message, sizeof(message));
 	if (err) {
 		log_text(LOG_ERR, "%s: %s: mend it, and start luod again", options.conf, message);
 		return EXIT_CONFIG;
 	}
-	raise_limits();
 	err = start();
 	if (err) {
 		log_text(LOG_ERR, "%s: %s%s", options.socket, strerror(-err),
@@ -269,9 +301,11 @@ static int serve(int ready_fd)
 		close(ready_fd);
 	}
 	err = sd_event_loop(luod.event);
+	store_end();
 	if (!store_is_systemd())
 		session_for_each(SESSION_KEPT, warn_of_kept);
 	server_stop();
+	device_list_reset();
 	device_close();
 	conf_free(&luod.conf);
 	sd_event_unref(luod.event);
@@ -283,12 +317,16 @@ int main(int argc, char **argv)
 	bool by_systemd = getenv("NOTIFY_SOCKET"), by_keeper = keeper_fd() >= 0;
 	int ready_fd = -1;
 
+	luod.argv = argv;
 	parse_options(argc, argv);
 	if (by_systemd && !by_keeper)
 		options.foreground = true;
 	log_open(getenv("JOURNAL_STREAM") ? LOG_TO_JOURNAL :
 		 options.foreground ? LOG_TO_STDERR : LOG_TO_KMSG,
 		 options.verbose ? LOG_DEBUG : LOG_INFO);
+	raise_limits();
+	if (keeper_is_wanted())
+		return keeper_run(argv, -1);
 	if (!options.foreground && !by_keeper) {
 		ready_fd = go_to_background();
 		if (ready_fd >= 0)
@@ -296,5 +334,6 @@ int main(int argc, char **argv)
 	}
 	if (options.keeper && !by_systemd && !by_keeper)
 		return keeper_run(argv, ready_fd);
+	block_signals();
 	return serve(ready_fd);
 }

@@ -11,6 +11,7 @@
 /* Beyond that, JSON in other languages rounds. */
 #define INT_LIMIT	(INT64_C(1) << 53)
 #define TIMEOUT_MAX	(24 * 60 * 60 * 1000)
+#define LIMIT_MAX	INT32_MAX
 
 const struct command_type command_types[CMD_COUNT] = {
 	[CMD_HELLO] = { "HELLO", .fields = {
@@ -26,7 +27,9 @@ const struct command_type command_types[CMD_COUNT] = {
 	[CMD_RELEASE] = { "RELEASE", RIGHT_NAME, .fields = {
 		{ "id", FIELD_NAME }, { "finish", FIELD_BOOL, .optional = true } } },
 	[CMD_CLAIM] = { "CLAIM", RIGHT_NAME, .fields = { { "id", FIELD_NAME } } },
-	[CMD_LIST] = { "LIST" },
+	[CMD_LIST] = { "LIST", .fields = {
+		{ "after", FIELD_NAME, .optional = true },
+		{ "limit", FIELD_INT, .optional = true, .min = 1, .max = LIMIT_MAX } } },
 	[CMD_STATUS] = { "STATUS", RIGHT_STATUS },
 	[CMD_LOAD] = { "LOAD", RIGHT_UPDATE, 1, 2, .fields = {
 		{ "cmdline", FIELD_STRING, .optional = true },
@@ -38,7 +41,9 @@ const struct command_type command_types[CMD_COUNT] = {
 		{ "dry_run", FIELD_BOOL, .optional = true } } },
 	[CMD_CANCEL] = { "CANCEL", RIGHT_UPDATE, .fields = {
 		{ "reason", FIELD_STRING, .optional = true } } },
-	[CMD_HANDLERS] = { "HANDLERS", RIGHT_HANDLERS },
+	[CMD_HANDLERS] = { "HANDLERS", RIGHT_HANDLERS, .fields = {
+		{ "after", FIELD_NAME, .optional = true },
+		{ "limit", FIELD_INT, .optional = true, .min = 1, .max = LIMIT_MAX } } },
 	[CMD_HANDLER_LOAD] = { "HANDLER_LOAD", RIGHT_HANDLERS, 1, 1, .fields = {
 		{ "name", FIELD_FILE_NAME } } },
 	[CMD_HANDLER_UPGRADE] = { "HANDLER_UPGRADE", RIGHT_HANDLERS, 1, 1, .fields = {
@@ -47,6 +52,7 @@ const struct command_type command_types[CMD_COUNT] = {
 		{ "name", FIELD_FILE_NAME } } },
 	[CMD_LOG] = { "LOG", RIGHT_STATUS, .fields = {
 		{ "lines", FIELD_INT, .optional = true, .min = 1, .max = 10000 } } },
+	[CMD_RELOAD] = { "RELOAD", RIGHT_ROOT },
 };
 
 static bool is_control(unsigned char c)
@@ -76,13 +82,16 @@ const char *errno_name(int err)
 	return number;
 }
 
-struct json_object *object_parse(const char *text, size_t len, bool strict)
+struct json_object *object_parse(const char *text, size_t len, bool strict, size_t *end)
 {
+	const char *nul = memchr(text, '\0', len);
 	struct json_tokener *tokener;
 	struct json_object *object;
 
 	/* The tokener would take a NUL for the end. */
-	if (memchr(text, '\0', len))
+	if (end)
+		*end = nul ? (size_t)(nul - text) : 0;
+	if (nul)
 		return NULL;
 	tokener = json_tokener_new_ex(DEPTH_MAX);
 	if (!tokener)
@@ -96,6 +105,8 @@ struct json_object *object_parse(const char *text, size_t len, bool strict)
 		json_object_put(object);
 		object = NULL;
 	}
+	if (end)
+		*end = json_tokener_get_parse_end(tokener);
 	json_tokener_free(tokener);
 	return object;
 }
@@ -147,15 +158,17 @@ static bool is_known(const char *const *known, const char *name)
 }
 
 bool fields_check(struct json_object *object, const struct field *fields, size_t count,
-		  const char *const *known, char *message, size_t size)
+		  const char *const *known, char *message, size_t size, const char **at)
 {
 	const struct field *field;
 	const char *wrong;
 
+	*at = NULL;
 	json_object_object_foreach(object, name, value) {
 		field = find_field(fields, count, name);
 		if (!field && is_known(known, name))
 			continue;
+		*at = name;
 		if (!field) {
 			snprintf(message, size, "field '%.64s' is not known here", name);
 			return false;
@@ -166,6 +179,7 @@ bool fields_check(struct json_object *object, const struct field *fields, size_t
 			return false;
 		}
 	}
+	*at = NULL;
 	for (size_t i = 0; i < count && fields[i].name; i++) {
 		if (!fields[i].optional &&
 		    !json_object_object_get_ex(object, fields[i].name, NULL)) {
@@ -207,6 +221,7 @@ static void check_command(struct request *request, int fds)
 {
 	static const char *const known[] = { "cmd", "seq", NULL };
 	struct json_object *cmd;
+	const char *at;
 	int command;
 
 	if (!seq_is_valid(request->object)) {
@@ -227,7 +242,7 @@ static void check_command(struct request *request, int fds)
 	request->command = command;
 	request->type = &command_types[command];
 	if (!fields_check(request->object, request->type->fields, FIELDS_MAX, known,
-			  request->message, sizeof(request->message)))
+			  request->message, sizeof(request->message), &at))
 		request->error = EINVAL;
 	else if (fds < request->type->min_fds || fds > request->type->max_fds)
 		request_fail(request, EBADF, request->type->max_fds ?
@@ -244,7 +259,7 @@ void request_parse(struct request *request, const char *line, size_t len, int fd
 	}
 	while (len && strchr(" \t\r", line[len - 1]) && line[len - 1])
 		len--;
-	request->object = object_parse(line, len, true);
+	request->object = object_parse(line, len, true, NULL);
 	if (request->object)
 		check_command(request, fds);
 	else

@@ -25,6 +25,7 @@ enum right {
 	RIGHT_HANDLERS = 2,
 	RIGHT_STATUS = 4,
 	RIGHT_NAME = 8,
+	RIGHT_ROOT = 16,		/* which no rule gives */
 };
 
 enum command {
@@ -47,6 +48,7 @@ enum command {
 	CMD_HANDLER_UPGRADE,
 	CMD_HANDLER_UNLOAD,
 	CMD_LOG,
+	CMD_RELOAD,
 	CMD_COUNT,
 };
 
@@ -103,12 +105,15 @@ void message_add_bool(struct json_object *object, const char *key, bool value);
 char *message_line(struct json_object *object, size_t *len);
 
 /*
- * Check @object against @fields: what the first wrong field is, or NULL. @known are
- * keys that are allowed besides.
+ * Check @object against @fields. False if one is wrong: @message says which, and *@at is its
+ * name there, or NULL if it is missing. @known are keys that are allowed besides.
  */
 bool fields_check(struct json_object *object, const struct field *fields, size_t count,
-		  const char *const *known, char *message, size_t size);
-/* Strict JSON in UTF-8 that is one object; NULL if it is anything else. */
-struct json_object *object_parse(const char *text, size_t len, bool strict);
+		  const char *const *known, char *message, size_t size, const char **at);
+/*
+ * JSON in UTF-8 that is one object, strict or with comments; NULL if it is anything else,
+ * and then *@end is where it stops to be that, unless @end is NULL.
+ */
+struct json_object *object_parse(const char *text, size_t len, bool strict, size_t *end);
 
 #endif

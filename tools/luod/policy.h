@@ -38,11 +38,23 @@ struct peer {
 	size_t group_count;
 };
 
-/* What luod.conf says; -errno, with what is wrong in @message. */
+/* What luod.conf says; -errno, with what is wrong, and in which line, in @message. */
 int conf_parse(struct conf *conf, const char *text, size_t len, char *message, size_t size);
 /* The same from a file; without one, what holds if nothing is said. */
 int conf_read(struct conf *conf, const char *path, char *message, size_t size);
 void conf_free(struct conf *conf);
+
+/* conf_line.c: where something is: a key; an element of the array that it has; a key of that */
+struct place {
+	const char *key;
+	int element;			/* negative: none of them */
+	const char *inner;
+};
+
+/* The line of that, counted from 1; of the innermost that is there, or 0. */
+size_t conf_line_of(const char *text, size_t len, const struct place *place);
+/* The line that byte @len is in */
+size_t conf_line_at(const char *text, size_t len);
 
 bool policy_allows(const struct policy *policy, const struct peer *peer, enum right right);
 bool policy_allows_name(const struct policy *policy, const struct peer *peer, const char *name);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The sessions that luod holds, each stored as well; and the list of all. */
+/* The sessions that luod holds, each stored as well */
 #include <errno.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +11,25 @@
 #include "luod.h"
 
 static struct session *sessions;
+/* The same, to be found by kind and name: there may be thousands. */
+static void *by_name;
+
+static int compare(const void *a, const void *b)
+{
+	const struct session *x = a, *y = b;
+
+	return x->kind != y->kind ? (int)x->kind - (int)y->kind : strcmp(x->name, y->name);
+}
 
 struct session *session_find(enum session_kind kind, const char *name)
 {
-	for (struct session *s = sessions; s; s = s->next) {
-		if (s->kind == kind && !strcmp(s->name, name))
-			return s;
-	}
-	return NULL;
+	struct session key = { .kind = kind };
+	void **at;
+
+	if (snprintf(key.name, sizeof(key.name), "%s", name) >= (int)sizeof(key.name))
+		return NULL;
+	at = tfind(&key, &by_name, compare);
+	return at ? *at : NULL;
 }
 
 static void store_name(enum session_kind kind, const char *name, char out[STORE_NAME_MAX])
@@ -34,7 +46,13 @@ static struct session *session_add(enum session_kind kind, const char *name, int
 	session->kind = kind;
 	session->fd = fd;
 	snprintf(session->name, sizeof(session->name), "%s", name);
+	if (!tsearch(session, &by_name, compare)) {
+		free(session);
+		return NULL;
+	}
 	session->next = sessions;
+	if (sessions)
+		sessions->prev = session;
 	sessions = session;
 	return session;
 }
@@ -63,12 +81,13 @@ void session_drop(struct session *session)
 {
 	char stored[STORE_NAME_MAX];
 
-	for (struct session **p = &sessions; *p; p = &(*p)->next) {
-		if (*p == session) {
-			*p = session->next;
-			break;
-		}
-	}
+	tdelete(session, &by_name, compare);
+	if (session->prev)
+		session->prev->next = session->next;
+	else
+		sessions = session->next;
+	if (session->next)
+		session->next->prev = session->prev;
 	store_name(session->kind, session->name, stored);
 	store_remove(stored);
 	if (session->fd >= 0)
@@ -95,6 +114,16 @@ void session_for_each(enum session_kind kind, void (*fn)(struct session *session
 	}
 }
 
+void session_describe_all(void (*fn)(const struct kernel_session *session, void *ctx), void *ctx)
+{
+	struct kernel_session session;
+
+	for (struct session *s = sessions; s; s = s->next) {
+		if (!device_describe(s->fd, &session))
+			fn(&session, ctx);
+	}
+}
+
 /*
  * An incoming one comes from systemd, which has taken it out of the kernel: it goes
  * back there, to be claimed. Another luod's has the kind that its name in the store says.
@@ -115,104 +144,4 @@ void session_restore(const char *stored, int fd)
 		log_text(LOG_INFO, "session '%s': still here, %s", session.name,
 			 ready ? "its client was ready" : "kept");
 	}
-}
-
-/* Lists */
-
-struct list {
-	struct json_object *array;
-	const struct peer *peer;
-};
-
-static bool is_subscribed(struct client *client, const void *name)
-{
-	return client->subscription && !strcmp(client->subscription, name);
-}
-
-static void add_number(struct json_object *object, const char *key, int64_t n)
-{
-	json_object_object_add(object, key, n < 0 ? NULL : json_object_new_int64(n));
-}
-
-static void list_session(const struct kernel_session *session, void *ctx)
-{
-	struct list *list = ctx;
-	bool outgoing = !strcmp(session->state, "outgoing") || !strcmp(session->state, "frozen");
-	struct json_object *object;
-
-	if (!policy_allows_name(&luod.conf.policy, list->peer, session->name) ||
-	    !strcmp(session->state, "finished"))
-		return;
-	object = json_object_new_object();
-	message_add_string(object, "id", session->name);
-	message_add_string(object, "state", *session->state ? session->state : NULL);
-	add_number(object, "files", session->files);
-	add_number(object, "bytes", session->bytes);
-	message_add_bool(object, "kept", outgoing && session_find(SESSION_KEPT, session->name));
-	message_add_bool(object, "subscribed", server_find(is_subscribed, session->name));
-	message_add_bool(object, "ready", outgoing && session_find(SESSION_READY, session->name));
-	json_object_array_add(list->array, object);
-}
-
-/* Where the kernel does not list its sessions: those that are open here. */
-static void list_held(struct list *list)
-{
-	struct kernel_session session;
-
-	for (struct session *s = sessions; s; s = s->next) {
-		if (!device_describe(s->fd, &session))
-			list_session(&session, list);
-	}
-}
-
-static bool is_listed(struct json_object *array, const char *id)
-{
-	for (size_t i = 0; i < json_object_array_length(array); i++) {
-		struct json_object *value, *object = json_object_array_get_idx(array, i);
-
-		if (json_object_object_get_ex(object, "id", &value) &&
-		    !strcmp(json_object_get_string(value), id))
-			return true;
-	}
-	return false;
-}
-
-static struct list *listed;
-
-/* Who has subscribed and has no session yet. */
-static void list_subscriber(struct client *client)
-{
-	struct kernel_session session = { .files = -1, .bytes = -1 };
-
-	if (!client->subscription || is_listed(listed->array, client->subscription))
-		return;
-	snprintf(session.name, sizeof(session.name), "%s", client->subscription);
-	list_session(&session, listed);
-}
-
-struct json_object *session_list(const struct peer *peer)
-{
-	struct list list = { .array = json_object_new_array(), .peer = peer };
-
-	if (device_list(list_session, &list))
-		list_held(&list);
-	listed = &list;
-	server_for_each(list_subscriber);
-	return list.array;
-}
-
-static void list_incoming(const struct kernel_session *session, void *ctx)
-{
-	if (!strcmp(session->state, "incoming"))
-		json_object_array_add(ctx, json_object_new_string(session->name));
-}
-
-struct json_object *session_incoming(void)
-{
-	struct json_object *names = json_object_new_array();
-
-	if (!device_list(list_incoming, names))
-		return names;
-	json_object_put(names);
-	return NULL;
 }

@@ -164,11 +164,12 @@ static size_t take_handler(struct json_object *element, const char *data, size_t
 	};
 	struct json_object *name, *value;
 	char wrong[160];
+	const char *at;
 	size_t size;
 	int object;
 
 	if (!json_object_is_type(element, json_type_object) ||
-	    !fields_check(element, fields, 2, NULL, wrong, sizeof(wrong)))
+	    !fields_check(element, fields, 2, NULL, wrong, sizeof(wrong), &at))
 		return 0;
 	json_object_object_get_ex(element, "name", &name);
 	json_object_object_get_ex(element, "size", &value);
@@ -201,7 +202,7 @@ static bool take_handlers(struct json_object *head, const char *data, size_t res
 static bool take_state(const char *data, size_t size)
 {
 	const char *end = memchr(data, '\n', size < LINE_LIMIT ? size : LINE_LIMIT);
-	struct json_object *head = end ? object_parse(data, end - data, true) : NULL, *format;
+	struct json_object *head = end ? object_parse(data, end - data, true, NULL) : NULL, *format;
 	bool good;
 
 	good = json_object_object_get_ex(head, "luod_state", &format) &&

@@ -14,26 +14,14 @@
 #define BARRIER_US	(5 * 1000 * 1000)
 
 static enum { NOWHERE, SYSTEMD, KEEPER } where;
-static int keeper = -1;
-
-static int keeper_gone(sd_event_source *source, int fd, uint32_t events, void *ctx)
-{
-	(void)fd;
-	(void)events;
-	(void)ctx;
-	log_text(LOG_ERR, "the keeper died: if luod dies too, sessions are lost; start luod again when there are none");
-	sd_event_source_set_enabled(source, SD_EVENT_OFF);
-	where = NOWHERE;
-	return 0;
-}
+/* What a keeper has, or the next one is to have; they belong to luod's other parts. */
+static struct names stored;
 
 int store_open(bool use_keeper)
 {
 	int err;
 
-	if (use_keeper)
-		keeper = keeper_fd();
-	if (keeper >= 0) {
+	if (use_keeper && keeper_fd() >= 0) {
 		where = KEEPER;
 		return 0;
 	}
@@ -106,7 +94,7 @@ int store_add(const char *name, int fd)
 		notify("FDSTOREREMOVE", name, -1);
 		err = notify("FDSTORE", name, fd);
 	} else if (where == KEEPER) {
-		err = keeper_send(keeper, KEEPER_ADD, name, fd);
+		err = names_put(&stored, name, fd) ?: keeper_tell(KEEPER_ADD, name, fd);
 	}
 	if (err)
 		log_text(LOG_ERR, "%s can't be stored, and is lost if luod dies: %s", name,
@@ -118,10 +106,12 @@ void store_remove(const char *name)
 {
 	int err = 0;
 
-	if (where == SYSTEMD)
+	if (where == SYSTEMD) {
 		err = notify("FDSTOREREMOVE", name, -1);
-	else if (where == KEEPER)
-		err = keeper_send(keeper, KEEPER_REMOVE, name, -1);
+	} else if (where == KEEPER) {
+		names_take(&stored, name);
+		err = keeper_tell(KEEPER_REMOVE, name, -1);
+	}
 	if (err)
 		log_text(LOG_ERR, "%s can't be taken out of the store: %s", name, strerror(-err));
 }
@@ -143,18 +133,22 @@ static int restore_from_systemd(void (*fn)(const char *name, int fd))
 	return count < 0 ? count : 0;
 }
 
+/* One that died while it gave things back has given what it has given. */
 static int restore_from_keeper(void (*fn)(const char *name, int fd))
 {
+	int keeper = keeper_fd(), fd, op;
 	char name[STORE_NAME_MAX];
-	int fd, op;
 
 	while ((op = keeper_receive(keeper, name, &fd)) == KEEPER_ADD) {
-		if (fd >= 0)
-			fn(name, fd);
+		if (fd < 0)
+			continue;
+		if (names_put(&stored, name, fd))
+			log_text(LOG_ERR, "no memory: %s is lost if the keeper dies", name);
+		fn(name, fd);
 	}
 	if (op != KEEPER_END)
-		return op < 0 ? op : -EPIPE;
-	return sd_event_add_io(luod.event, NULL, keeper, EPOLLHUP, keeper_gone, NULL);
+		log_text(LOG_ERR, "the keeper died: what it had not given back yet is lost");
+	return keeper_connect(keeper);
 }
 
 int store_restore(void (*fn)(const char *name, int fd))
@@ -168,10 +162,36 @@ int store_restore(void (*fn)(const char *name, int fd))
 	return err < 0 ? err : 0;
 }
 
+struct giving {
+	int keeper, err;
+};
+
+static void give(const char *name, int fd, void *ctx)
+{
+	struct giving *giving = ctx;
+
+	if (!giving->err)
+		giving->err = keeper_send(giving->keeper, KEEPER_ADD, name, fd);
+}
+
+int store_give_all(int keeper)
+{
+	struct giving giving = { .keeper = keeper };
+
+	names_for_each(&stored, give, &giving);
+	return giving.err ?: keeper_send(keeper, KEEPER_READY, "", -1);
+}
+
 void store_ready(void)
 {
 	if (where == KEEPER)
-		keeper_send(keeper, KEEPER_READY, "", -1);
+		keeper_tell(KEEPER_READY, "", -1);
 	else if (where == SYSTEMD)
 		sd_notify(0, "READY=1\nSTATUS=Serving");
+}
+
+void store_end(void)
+{
+	if (where == KEEPER)
+		keeper_tell(KEEPER_GOODBYE, "", -1);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -50,19 +51,37 @@ int agent_connect(void)
 	return must(try_connect(), "connect to luod");
 }
 
-/* Its keeper is the parent of one child. */
+/* A process by its name; 0 if there is none. Those that are dead have no executable. */
+static pid_t find_process(const char *name)
+{
+	char path[280], comm[32], exe[8];
+	struct dirent *entry;
+	pid_t pid = 0;
+	DIR *dir = opendir("/proc");
+
+	while (dir && !pid && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		if (read_file(path, comm, sizeof(comm)) || strcmp(comm, name))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/exe", entry->d_name);
+		if (readlink(path, exe, sizeof(exe)) > 0)
+			pid = atoi(entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return pid;
+}
+
 pid_t agent_pid(void)
 {
-	char text[32];
-	int pid = 0;
-	FILE *pipe = popen("for p in /proc/[0-9]*; do "
-			   "[ \"$(cat $p/comm 2>/dev/null)\" = luod ] && echo ${p#/proc/}; done", "r");
+	pid_t pid = find_process("luod");
 
-	if (pipe && fgets(text, sizeof(text), pipe))
-		pid = atoi(text);
-	if (pipe)
-		pclose(pipe);
-	return must(pid > 1 ? pid : -ESRCH, "find luod");
+	return must(pid ?: -ESRCH, "find luod");
+}
+
+pid_t agent_keeper_pid(void)
+{
+	return find_process("luod-keeper");
 }
 
 void agent_kill(void)

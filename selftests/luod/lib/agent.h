@@ -17,6 +17,8 @@ void agent_start(const char *conf);
 
 /* The process that serves, not its keeper. */
 pid_t agent_pid(void);
+/* Its keeper, or 0 for a moment */
+pid_t agent_keeper_pid(void);
 /* Kill it, and wait until another one serves. */
 void agent_kill(void);
 

@@ -123,6 +123,10 @@ int device_list(void (*fn)(const struct kernel_session *session, void *ctx), voi
 	return 0;
 }
 
+void device_list_reset(void)
+{
+}
+
 bool store_is_systemd(void)
 {
 	return false;
@@ -188,8 +192,11 @@ int handlers_unload(const char *name, char message[ERROR_MAX])
 	return handlers_load(name, -1, message);
 }
 
-struct json_object *handlers_list(void)
+struct json_object *handlers_list(const char *after, size_t limit, struct json_object **next)
 {
+	(void)after;
+	(void)limit;
+	*next = NULL;
 	return json_object_new_array();
 }
 
@@ -207,6 +214,7 @@ static void serve(int fd)
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	log_open(LOG_TO_STDERR, LOG_EMERG);
+	luod.conf_path = "/nowhere/luod.conf";
 	if (conf_parse(&luod.conf, "{}", 2, message, sizeof(message)) ||
 	    sd_event_default(&luod.event) < 0 ||
 	    sd_event_add_signal(luod.event, NULL, SIGTERM, NULL, NULL) < 0 || server_start(fd))

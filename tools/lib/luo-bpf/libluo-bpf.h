@@ -288,7 +288,13 @@ LUO_API void luo_handler__close(struct luo_handler *handler);
 /** luo_handler__compatible() - what files of it cross a kexec as, without "bpf:" */
 LUO_API const char *luo_handler__compatible(const struct luo_handler *handler);
 
-/** luo_handler__object() - for maps of its own; NULL if it was not opened from an object */
+/**
+ * luo_handler__object() - for maps of its own
+ * @handler: any
+ *
+ * Return: NULL if it was not opened from an object, and where the library has a libbpf of its
+ * own inside, because the system's is too old: that of the caller could not use it.
+ */
 LUO_API struct bpf_object *luo_handler__object(const struct luo_handler *handler);
 
 /** luo_handler__link_fd() - the link of an attached one, or -EINVAL; stays the library's */
@@ -489,6 +495,43 @@ LUO_API int luo_client__release(struct luo_client *client, const char *id, bool 
  * Return: the session; NULL with errno ENOENT if there is none, EBUSY while another has it.
  */
 LUO_API struct luo_session *luo_client__claim(struct luo_client *client, const char *id);
+
+/**
+ * struct luo_session_info - a session, as luo_client__list() shows it
+ * @id:         its name
+ * @state:      "outgoing" or "incoming"; NULL if a client has subscribed and has none yet
+ * @files:      how many are in it; -1 where the kernel does not say, as for @bytes
+ * @bytes:      what is preserved for them
+ * @kept:       luod holds it for a client
+ * @subscribed: a client takes part in updates under that name
+ * @ready:      it has said that all is in the session
+ *
+ * More may follow in later versions.
+ */
+struct luo_session_info {
+	const char *id;
+	const char *state;
+	__s64 files;
+	__s64 bytes;
+	bool kept;
+	bool subscribed;
+	bool ready;
+};
+
+/**
+ * luo_client__list() - look at each session that this client has a right to
+ * @client: any
+ * @fn:     called for each in the order of their names, with what lives only for the call;
+ *	    stops at another value than 0
+ * @ctx:    handed to it
+ *
+ * What comes or goes meanwhile is shown or not; all else is, once. @fn must not use @client.
+ *
+ * Return: 0, what @fn returned, or a negative errno.
+ */
+LUO_API int luo_client__list(struct luo_client *client,
+			     int (*fn)(const struct luo_session_info *info, void *ctx),
+			     void *ctx);
 
 /**
  * struct luo_request_opts - options of luo_client__request()
