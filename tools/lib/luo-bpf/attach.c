@@ -140,21 +140,19 @@ int luo_handler__upgrade(struct luo_handler *handler, const char *old)
 
 static int compatible_of_link(struct luo_handler *handler)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	struct luo_layout kernel;
+	const struct luo_layout *kernel;
 	struct bpf_link_info info;
 	void *value;
 	int err;
 
-	err = btf ? luo_layout_of_kernel(btf, &kernel) : -errno;
-	if (!err)
-		err = luo_value_of_link(&kernel, handler->link_fd, &value, &info);
+	kernel = luo_layout_of_kernel(&err);
+	if (kernel)
+		err = luo_value_of_link(kernel, handler->link_fd, &value, &info);
 	if (!err) {
-		handler->compatible = strdup(luo_layout_text(&kernel, value, "compatible"));
+		handler->compatible = strdup(luo_layout_text(kernel, value, "compatible"));
 		err = handler->compatible ? 0 : -ENOMEM;
 		free(value);
 	}
-	btf__free(btf);
 	return err;
 }
 

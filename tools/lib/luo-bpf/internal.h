@@ -51,22 +51,29 @@ struct luo_handler {
 	bool loaded;
 };
 
-/* layout.c: members of struct luo_bpf_ops, in an object's BTF or the kernel's. */
-struct luo_layout {
-	const struct btf *btf;
-	const struct btf_type *ops;
-	__u32 offset;			/* of the ops in a value */
-};
-
-int luo_layout_of_object(const struct btf *btf, struct luo_layout *layout);
-int luo_layout_of_kernel(const struct btf *btf, struct luo_layout *layout);
-
+/* layout.c: members of struct luo_bpf_ops, by an object's BTF or the kernel's. */
 struct luo_member {
 	const char *name;
 	__u32 offset;			/* in a value */
 	__u32 size;
 	bool callback;
 };
+
+#define LUO_MEMBERS_MAX 64
+
+struct luo_layout {
+	struct luo_member members[LUO_MEMBERS_MAX];
+	__u32 nr_members;
+	__u32 value_type;		/* its number in the kernel's BTF */
+};
+
+/* Good for as long as the BTF */
+int luo_layout_of_object(const struct btf *btf, struct luo_layout *layout);
+/*
+ * The kernel's BTF has millions of bytes, all of which are read for this: once for a process.
+ * NULL with -errno in *err.
+ */
+const struct luo_layout *luo_layout_of_kernel(int *err);
 
 bool luo_layout_member(const struct luo_layout *layout, __u32 i, struct luo_member *member);
 bool luo_layout_find(const struct luo_layout *layout, const char *name,

@@ -5,30 +5,50 @@
  */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
 
+static int take_members(const struct btf *btf, const struct btf_type *ops, __u32 offset,
+			struct luo_layout *layout)
+{
+	if (btf_vlen(ops) > LUO_MEMBERS_MAX)
+		return -E2BIG;
+	for (__u32 i = 0; i < btf_vlen(ops); i++) {
+		const struct btf_member *m = btf_members(ops) + i;
+		const struct btf_type *type =
+			btf__type_by_id(btf, btf__resolve_type(btf, m->type));
+
+		layout->members[i] = (struct luo_member) {
+			.name = btf__name_by_offset(btf, m->name_off),
+			.offset = offset + m->offset / 8,
+			.size = btf__resolve_size(btf, m->type),
+			.callback = btf_is_ptr(type),
+		};
+	}
+	layout->nr_members = btf_vlen(ops);
+	return 0;
+}
+
 int luo_layout_of_object(const struct btf *btf, struct luo_layout *layout)
 {
 	__s32 id = btf ? btf__find_by_name_kind(btf, OPS_TYPE, BTF_KIND_STRUCT) : -ENOENT;
 
-	if (id < 0)
-		return -ENOENT;
-	layout->btf = btf;
-	layout->ops = btf__type_by_id(btf, id);
-	layout->offset = 0;
-	return 0;
+	layout->value_type = 0;
+	return id < 0 ? -ENOENT : take_members(btf, btf__type_by_id(btf, id), 0, layout);
 }
 
-int luo_layout_of_kernel(const struct btf *btf, struct luo_layout *layout)
+/* The ops in a value of the kernel's */
+static int find_ops(const struct btf *btf, struct luo_layout *layout)
 {
 	__s32 id = btf__find_by_name_kind(btf, VALUE_TYPE, BTF_KIND_STRUCT);
 	const struct btf_type *value;
 
 	if (id < 0)
 		return -EOPNOTSUPP;
+	layout->value_type = id;
 	value = btf__type_by_id(btf, id);
 	for (__u32 i = 0; i < btf_vlen(value); i++) {
 		const struct btf_member *m = btf_members(value) + i;
@@ -36,27 +56,53 @@ int luo_layout_of_kernel(const struct btf *btf, struct luo_layout *layout)
 		if (strcmp(btf__name_by_offset(btf, m->name_off), "data"))
 			continue;
 		id = btf__resolve_type(btf, m->type);
-		layout->btf = btf;
-		layout->ops = btf__type_by_id(btf, id);
-		layout->offset = m->offset / 8;
-		return 0;
+		return take_members(btf, btf__type_by_id(btf, id), m->offset / 8, layout);
 	}
 	return -EOPNOTSUPP;
 }
 
+/* The names are the BTF's, which goes. */
+static int keep_names(struct luo_layout *layout)
+{
+	for (__u32 i = 0; i < layout->nr_members; i++) {
+		char *name = strdup(layout->members[i].name);
+
+		if (!name) {
+			while (i--)
+				free((char *)layout->members[i].name);
+			return -ENOMEM;
+		}
+		layout->members[i].name = name;
+	}
+	return 0;
+}
+
+const struct luo_layout *luo_layout_of_kernel(int *err)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct luo_layout layout;
+	static bool known;
+	struct btf *btf;
+
+	*err = 0;
+	pthread_mutex_lock(&lock);
+	if (!known) {
+		btf = btf__load_vmlinux_btf();
+		*err = btf ? find_ops(btf, &layout) : -errno;
+		if (!*err)
+			*err = keep_names(&layout);
+		known = !*err;
+		btf__free(btf);
+	}
+	pthread_mutex_unlock(&lock);
+	return *err ? NULL : &layout;
+}
+
 bool luo_layout_member(const struct luo_layout *layout, __u32 i, struct luo_member *member)
 {
-	const struct btf_member *m;
-	const struct btf_type *type;
-
-	if (i >= btf_vlen(layout->ops))
+	if (i >= layout->nr_members)
 		return false;
-	m = btf_members(layout->ops) + i;
-	type = btf__type_by_id(layout->btf, btf__resolve_type(layout->btf, m->type));
-	member->name = btf__name_by_offset(layout->btf, m->name_off);
-	member->offset = layout->offset + m->offset / 8;
-	member->size = btf__resolve_size(layout->btf, m->type);
-	member->callback = btf_is_ptr(type);
+	*member = layout->members[i];
 	return true;
 }
 
@@ -120,26 +166,21 @@ static void copy_members(const struct luo_layout *from, const struct luo_layout 
 
 void *luo_value_for_kernel(const struct luo_handler *handler, int *err)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	struct luo_layout object, kernel;
+	const struct luo_layout *kernel = luo_layout_of_kernel(err);
+	struct luo_layout object;
 	size_t size;
-	void *data, *value = NULL;
+	void *data, *value;
 
-	*err = btf ? 0 : -errno;
-	if (!*err)
-		*err = luo_layout_of_kernel(btf, &kernel);
-	if (!*err)
+	if (kernel)
 		*err = luo_layout_of_object(bpf_object__btf(handler->object), &object);
 	if (*err)
-		goto out;
+		return NULL;
 
 	data = bpf_map__initial_value(handler->map, &size);
 	value = calloc(1, size);
 	if (value)
-		copy_members(&object, &kernel, data, value);
+		copy_members(&object, kernel, data, value);
 	else
 		*err = -ENOMEM;
-out:
-	btf__free(btf);
 	return value;
 }

@@ -14,7 +14,6 @@ int luo_value_of_link(const struct luo_layout *kernel, int link_fd, void **value
 {
 	struct bpf_map_info map = {};
 	__u32 len = sizeof(*info), zero = 0;
-	const struct btf_type *type;
 	int err, fd;
 
 	memset(info, 0, len);
@@ -32,9 +31,8 @@ int luo_value_of_link(const struct luo_layout *kernel, int link_fd, void **value
 	if (err)
 		goto out;
 	/* Types of modules have other numbers, and can't be ours. */
-	type = btf__type_by_id(kernel->btf, map.btf_vmlinux_value_type_id);
 	err = -ENOENT;
-	if (!type || strcmp(btf__name_by_offset(kernel->btf, type->name_off), VALUE_TYPE))
+	if (map.btf_vmlinux_value_type_id != kernel->value_type)
 		goto out;
 
 	*value = calloc(1, map.value_size);
@@ -76,21 +74,19 @@ static int show_link(const struct luo_layout *kernel, __u32 id,
 
 static int list_links(int (*fn)(const struct luo_handler_info *info, void *ctx), void *ctx)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	struct luo_layout kernel;
+	const struct luo_layout *kernel;
 	__u32 id = 0;
 	int err;
 
-	err = btf ? luo_layout_of_kernel(btf, &kernel) : -errno;
+	kernel = luo_layout_of_kernel(&err);
 	while (!err && !bpf_link_get_next_id(id, &id)) {
-		err = show_link(&kernel, id, fn, ctx);
+		err = show_link(kernel, id, fn, ctx);
 		/* Not ours, or gone since. */
 		if (err == -ENOENT)
 			err = 0;
 	}
 	if (!err && errno != ENOENT)
 		err = -errno;
-	btf__free(btf);
 	return err;
 }
 
