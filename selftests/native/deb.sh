@@ -50,13 +50,27 @@ ok "luo-tools: the unit starts luod where it is" grep -q '^ExecStart=/usr/sbin/l
 ok "luo-tools: the unit is enabled" grep -q "deb-systemd-helper enable 'luod.service'" <(dpkg-deb --ctrl-tarfile "$OUT"/deb/luo-tools_*.deb | tar -xO ./postinst)
 ok "luo-handlers: files" has luo-handlers "${handlers[@]}"
 
-ok "libluo-bpf0: needs a libbpf that is new enough" depends libluo-bpf0 "libbpf1 (>= 1:1.5)"
+symbols() { dpkg-deb --fsys-tarfile "$OUT"/deb/libluo-bpf0_*.deb | tar -xO --wildcards "*/libluo-bpf.so.$version" > "$dir/lib" && nm -D --defined-only "$dir/lib" | awk '$2 == "T" { sub(/@.*/, "", $3); print $3 }' | sort; }
+same_symbols() { diff <(sed -n 's/^\t*\(luo_[a-z_]*\);/\1/p' tools/lib/luo-bpf/libluo-bpf.map | sort) <(symbols); }
+if dpkg --compare-versions "$(apt-cache policy libbpf1 | sed -n 's/^ *Candidate: \([0-9].*\)/\1/p')" ge 1:1.5; then
+	ok "libluo-bpf0: needs a libbpf that is new enough" depends libluo-bpf0 "libbpf1 (>= 1:1.5)"
+	ok "libluo-bpf-dev: needs the headers of libbpf" depends libluo-bpf-dev "libbpf-dev (>= 1:1.5)"
+else
+	ok "libluo-bpf0: needs no libbpf, for that here is too old" bash -c "! dpkg-deb -f '$OUT'/deb/libluo-bpf0_*.deb Depends | grep libbpf"
+	ok "libluo-bpf-dev: needs any headers of libbpf" depends libluo-bpf-dev "libbpf-dev,"
+fi
+ok "libluo-bpf0: its functions can be seen, and no others" same_symbols
 ok "libluo-bpf-dev: needs the library of its version" depends libluo-bpf-dev "libluo-bpf0 (= $version)"
-ok "libluo-bpf-dev: needs the headers of libbpf" depends libluo-bpf-dev "libbpf-dev (>= 1:1.5)"
 ok "luo-tools: needs libsystemd" depends luo-tools libsystemd0
 ok "luo-tools: needs no libbpf, which is in it" bash -c "! dpkg-deb -f '$OUT'/deb/luo-tools_*.deb Depends | grep libbpf"
 ok "the pkg-config file is of the prefix" grep -q '^prefix=/usr$' \
 	<(dpkg-deb --fsys-tarfile "$OUT"/deb/libluo-bpf-dev_*.deb | tar -xO --wildcards '*/libluo-bpf.pc')
+# What apt would do on a machine where nothing is installed
+: > "$dir/status"
+if [[ $(apt-cache policy libc6) == *"Candidate: "[0-9]* ]]; then
+	ok "all of them can be installed in a clean system of this release" \
+		apt-get -s -o Dir::State::status="$dir/status" -o Debug::NoLocking=1 --no-install-recommends install "$OUT"/deb/*.deb
+fi
 if command -v lintian > /dev/null; then
 	ok "lintian finds no error" lintian --fail-on error "$OUT"/deb/*.changes
 fi

@@ -203,7 +203,12 @@ const struct luo_handler_info *luo_handler__info(struct luo_handler *handler)
 
 struct bpf_object *luo_handler__object(const struct luo_handler *handler)
 {
+#ifdef LUO_EMBEDDED_LIBBPF
+	(void)handler;
+	return NULL;
+#else
 	return handler->object;
+#endif
 }
 
 int luo_handler__link_fd(const struct luo_handler *handler)
