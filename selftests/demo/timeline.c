@@ -151,7 +151,7 @@ static void print_row(const struct row *r)
 	char took[16] = "", files[48] = "";
 
 	if (r->took)
-		snprintf(took, sizeof(took), "%.1f", r->took);
+		snprintf(took, sizeof(took), "%.2f", r->took);
 	if (r->files)
 		snprintf(files, sizeof(files), ", %ld file%s", r->files, r->files > 1 ? "s" : "");
 	if (r->bytes)
