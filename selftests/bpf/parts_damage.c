@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a record of a pipe or an epoll file leads to, when its state or blob is not what the
- * handler wrote: that file is refused, or is one that might have been preserved. The others
- * are whole, and no memory is lost.
+ * What a record of a pipe, a pair of sockets or an epoll file leads to, when its state or blob
+ * is not what the handler wrote: that file is refused, or is one that might have been
+ * preserved. The others are whole, and no memory is lost.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "progs/damaged.h"
@@ -75,12 +76,48 @@ static const struct way pipe_ways[] = {
 	{}
 };
 
+static void make_socketpair(struct luo_session *session, uint64_t token)
+{
+	int fds[2];
+
+	must(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) ? -errno : 0, "socketpair");
+	must(send(fds[1], "0123456789", 10, 0), "send");
+	preserve(session, fds[0], token);
+	preserve(session, fds[1], OTHER + token);
+}
+
+static const struct way socketpair_ways[] = {
+	{ "no token of a file", 0, 0, 8, NOBODY, -ENOENT },
+	{ "token of a file of another handler", 0, 0, 8, EVENTFD, -EUCLEAN },
+	{ "it is a third end", 0, 8, 4, 2, -ENOENT },
+	{ "it is an end far away", 0, 8, 4, 1U << 31, -ENOENT },
+	{ "the other end is missing", 0, 12, 4, 1, -ENOTCONN },
+	{ "of an unknown type", 0, 16, 4, 77, -EUCLEAN },
+	{ "of a type that has no pairs", 0, 16, 4, SOCK_RAW, -EUCLEAN },
+	{ "shut down too much", 0, 20, 4, 4, -EUCLEAN },
+	{ "shut down too much, too", 0, 24, 4, UINT32_MAX, -EUCLEAN },
+	{ "no user", 0, 28, 4, UINT32_MAX, -EINVAL },
+	{ "no group", 0, 32, 4, UINT32_MAX, -EINVAL },
+	{ "a buffer of less than nothing", 0, 36, 4, 1U << 31, -EPERM },
+	{ "a receive buffer of nothing", 0, 40, 4, 0, -EPERM },
+	{ "a timeout of too many microseconds", 0, 56, 8, 5000000, -EDOM },
+	{ "an option", 0, 80, 4, UINT32_MAX, ANY },
+	{ "an option out of range", 0, 92, 4, 1U << 31, ANY },
+	{ "an endless message", 1, 0, 4, UINT32_MAX, -EUCLEAN },
+	{ "a long message", 1, 0, 4, 11, -EUCLEAN },
+	{ "an empty message in a stream", 1, 0, 4, 0, -EUCLEAN },
+	{ "in the queue of a third end", 1, 4, 4, 2, -EUCLEAN },
+	{ "unknown flags of a message", 1, 4, 4, 4 << 16, -EUCLEAN },
+	{ "ten urgent bytes", 1, 4, 4, 2 << 16, -EUCLEAN },
+	{}
+};
+
 static void make_epoll(struct luo_session *session, uint64_t token)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 	int epoll = must(epoll_create1(0), "epoll_create1"), fd = must(eventfd(0, 0), "eventfd");
 
-	must(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), "EPOLL_CTL_ADD");
+	must(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0, "EPOLL_CTL_ADD");
 	preserve(session, epoll, token);
 	preserve(session, fd, OTHER + token);
 }
@@ -98,6 +135,7 @@ static const struct way epoll_ways[] = {
 
 static const struct kind kinds[] = {
 	{ "pipe", "pipe_damaged", make_pipe, pipe_ways },
+	{ "socketpair", "socketpair_damaged", make_socketpair, socketpair_ways },
 	{ "epoll", "epoll_damaged", make_epoll, epoll_ways },
 };
 

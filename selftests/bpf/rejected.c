@@ -29,6 +29,7 @@ static const struct {
 	{ "part_unreleased", "Unreleased reference" },
 	{ "watch_released", "R2 .*(expected|must be|invalid)" },
 	{ "timerfd_overrun", "R3 and R4 memory, len pair leads to invalid memory access" },
+	{ "setopt_in_preserve", "bpf_luo_sock_setopt is not allowed" },
 	{ "other_type", "bpf_luo_error is not allowed" },
 };
 
