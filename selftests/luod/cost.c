@@ -81,16 +81,16 @@ static void make_clients(void)
 	}
 }
 
-/* The first one has the handler loaded and verified, the next finds it attached. */
+/* The first one has handlers loaded and verified, the next finds them attached. */
 static void check_start(void)
 {
 	long long first = time_of(agent_pid()), second;
 
 	agent_kill();
 	second = time_of(agent_pid());
-	tap_note("start: %lld thousand instructions with a handler to load, %lld again",
+	tap_note("start: %lld thousand instructions with all handlers to load, %lld again",
 		 first / 1000, second / 1000);
-	check(second < first / 2, "start: the second luod does not load the handler again");
+	check(second < first / 2, "start: the second luod does not load them again");
 }
 
 int main(void)

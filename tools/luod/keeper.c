@@ -76,12 +76,14 @@ static bool take_message(int socket)
 		keep(name, fd);
 		return true;
 	}
-	if (op == KEEPER_REMOVE)
+	if (op == KEEPER_REMOVE) {
 		forget(name);
-	else if (op == KEEPER_READY)
+		keeper_send(socket, KEEPER_REMOVED, "", -1);
+	} else if (op == KEEPER_READY) {
 		tell_ready();
-	else if (op == KEEPER_GOODBYE)
+	} else if (op == KEEPER_GOODBYE) {
 		goodbye = true;
+	}
 	if (fd >= 0)
 		close(fd);
 	return op > 0;

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,8 @@
 #define DELAY_US	(1000 * 1000)
 #define DELAY_MAX_US	(60 * 1000 * 1000)
 #define LIFE_US		(10 * 1000 * 1000)
+/* For as long one of them waits for the other */
+#define LIMIT_MS	(60 * 1000)
 
 /* Messages */
 
@@ -138,10 +141,11 @@ bool keeper_is_wanted(void)
 static struct {
 	int socket;
 	pid_t pid;			/* of one that luod started */
-	sd_event_source *gone;
+	sd_event_source *gone;		/* NULL while it gives back what it has */
 	sd_event_source *timer;
 	uint64_t born;			/* in µs, or 0 */
 	unsigned int deaths;		/* in a row */
+	unsigned int unanswered;	/* KEEPER_REMOVE */
 } keeper = { .socket = -1 };
 
 static uint64_t now_us(void)
@@ -167,9 +171,16 @@ static void bury(void)
 
 static int on_gone(sd_event_source *source, int fd, uint32_t events, void *ctx);
 
+/* One that hangs is as good as dead. */
+static void limit_waits(int socket)
+{
+	static const struct timeval limit = { .tv_sec = LIMIT_MS / 1000 };
+
+	setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+}
+
 static int start_keeper(void)
 {
-	static const struct timeval limit = { .tv_sec = 10 };
 	int pair[2], self = pidfd_open(getpid(), 0);
 
 	if (self < 0)
@@ -180,8 +191,7 @@ static int start_keeper(void)
 		close(self);
 		return err;
 	}
-	/* One that hangs is as good as dead. */
-	setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	limit_waits(pair[0]);
 	keeper.pid = fork();
 	if (!keeper.pid)
 		keeper_exec(luod.argv, ADOPT_ENV, self, pair[1]);
@@ -255,10 +265,35 @@ static int on_gone(sd_event_source *source, int fd, uint32_t events, void *ctx)
 	return 0;
 }
 
-int keeper_connect(int socket)
+void keeper_meet(int socket)
 {
 	keeper.socket = socket;
-	return sd_event_add_io(luod.event, &keeper.gone, socket, EPOLLHUP, on_gone, NULL);
+	limit_waits(socket);
+}
+
+/* How many answers to take; the end of the connection is for on_gone() to see. */
+static int take_answers(unsigned int count)
+{
+	struct pollfd poll_fd = { keeper.socket, POLLIN, 0 };
+	char name[STORE_NAME_MAX];
+	int fd, op = KEEPER_REMOVED;
+
+	while (count-- && op == KEEPER_REMOVED) {
+		if (!poll(&poll_fd, 1, LIMIT_MS))
+			return -ETIME;
+		op = keeper_receive(keeper.socket, name, &fd);
+		if (fd >= 0)
+			close(fd);
+	}
+	return 0;
+}
+
+int keeper_watch(void)
+{
+	if (take_answers(keeper.unanswered))
+		log_text(LOG_ERR, "the keeper does not answer");
+	keeper.unanswered = 0;
+	return sd_event_add_io(luod.event, &keeper.gone, keeper.socket, EPOLLHUP, on_gone, NULL);
 }
 
 /* One that died, and of which luod does not know yet, is no error: the next one gets all. */
@@ -266,5 +301,14 @@ int keeper_tell(enum keeper_op op, const char *name, int fd)
 {
 	int err = keeper.socket < 0 ? 0 : keeper_send(keeper.socket, op, name, fd);
 
-	return err == -EPIPE || err == -ECONNRESET ? 0 : err;
+	if (err == -EPIPE || err == -ECONNRESET)
+		return 0;
+	if (err || op != KEEPER_REMOVE || keeper.socket < 0)
+		return err;
+	/* While it gives back, its answers come after that. */
+	if (!keeper.gone) {
+		keeper.unanswered++;
+		return 0;
+	}
+	return take_answers(1);
 }

@@ -80,6 +80,7 @@ enum keeper_op {
 	KEEPER_READY = '!',
 	KEEPER_END = '.',
 	KEEPER_GOODBYE = 'x',
+	KEEPER_REMOVED = '=',		/* the answer to KEEPER_REMOVE */
 };
 
 int keeper_send(int socket, enum keeper_op op, const char *name, int fd);
@@ -93,8 +94,13 @@ bool keeper_adopts(int *pidfd, int *socket);
 /* Become luod, or its keeper, with one or two descriptors named in @env. */
 void keeper_exec(char **argv, const char *env, int first, int second)
 	__attribute__((noreturn));
-/* From here on another one is started if that at @socket dies. */
-int keeper_connect(int socket);
+/*
+ * Talk to the one at @socket, which gives back what it has; and once it has, have another one
+ * started if it dies.
+ */
+void keeper_meet(int socket);
+int keeper_watch(void);
+/* What is removed is closed when this returns, so that a session is gone. */
 int keeper_tell(enum keeper_op op, const char *name, int fd);
 
 /* names.c: descriptors by name */

@@ -139,6 +139,7 @@ static int restore_from_keeper(void (*fn)(const char *name, int fd))
 	int keeper = keeper_fd(), fd, op;
 	char name[STORE_NAME_MAX];
 
+	keeper_meet(keeper);
 	while ((op = keeper_receive(keeper, name, &fd)) == KEEPER_ADD) {
 		if (fd < 0)
 			continue;
@@ -148,7 +149,7 @@ static int restore_from_keeper(void (*fn)(const char *name, int fd))
 	}
 	if (op != KEEPER_END)
 		log_text(LOG_ERR, "the keeper died: what it had not given back yet is lost");
-	return keeper_connect(keeper);
+	return keeper_watch();
 }
 
 int store_restore(void (*fn)(const char *name, int fd))
