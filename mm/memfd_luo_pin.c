@@ -133,9 +133,9 @@ static int memfd_luo_add_pinned(struct memfd_luo_list *list,
 }
 
 /*
- * Pin what needs nothing else. The reference comes before the look at the lock:
- * whoever locks the folio after that sees that it is in use, and whoever wants it
- * out of the file waits for the i_pages lock.
+ * Pin what needs nothing else. Whoever wants the folio out of the file or in another
+ * place looks at its references under the i_pages lock. Writing it to swap does not: it
+ * does with the folio locked, so the reference comes before the look at the lock.
  */
 static bool memfd_luo_pin_quick(struct folio *folio)
 {
@@ -146,6 +146,7 @@ static bool memfd_luo_pin_quick(struct folio *folio)
 	    try_grab_folio(folio, 1, FOLL_PIN))
 		return false;
 
+	smp_mb__after_atomic();
 	if (!folio_test_locked(folio))
 		return true;
 	unpin_folio(folio);
