@@ -4,6 +4,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent.h"
@@ -82,6 +85,46 @@ static void kill_when_ready(int clients[2])
 	clients[1] = agent_subscribe("other");
 }
 
+/* Killed at the last moment, when it calls reboot(2): true if that call came. */
+static bool kill_at_reboot(pid_t luod, int operator)
+{
+	struct __ptrace_syscall_info info;
+	int status, signal = 0;
+
+	must(ptrace(PTRACE_SEIZE, luod, NULL, PTRACE_O_TRACESYSGOOD) ? -errno : 0, "seize luod");
+	must(ptrace(PTRACE_INTERRUPT, luod, NULL, NULL) ? -errno : 0, "stop luod");
+	agent_send(operator, -1, "{\"cmd\":\"UPDATE\"}");
+	while (waitpid(luod, &status, __WALL) == luod && WIFSTOPPED(status)) {
+		if (WSTOPSIG(status) == (SIGTRAP | 0x80) &&
+		    ptrace(PTRACE_GET_SYSCALL_INFO, luod, sizeof(info), &info) > 0 &&
+		    info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_reboot) {
+			kill(luod, SIGKILL);
+			waitpid(luod, &status, __WALL);
+			return true;
+		}
+		signal = WSTOPSIG(status) & 0x80 || status >> 16 ? 0 : WSTOPSIG(status);
+		ptrace(PTRACE_SYSCALL, luod, NULL, signal);
+	}
+	return false;
+}
+
+/* Everything was saved for the next kernel already: the next update can save it again. */
+static void kill_in_kexec(void)
+{
+	int operator = agent_connect();
+
+	check(kill_at_reboot(agent_pid(), operator), "kexec: luod goes for it, and is killed");
+	close(operator);
+	check(agent_listed("kept", "\"outgoing\"", "\"kept\":true"), "kexec: what is kept is there");
+	/* By the second one after it, too */
+	agent_kill();
+	operator = agent_connect();
+	agent_send(operator, -1, "{\"cmd\":\"STATUS\"}");
+	check(strstr(agent_outcome(operator), "\"outgoing\":1,"),
+	      "kexec: what luod saved for the next kernel is gone");
+	close(operator);
+}
+
 static void before(void)
 {
 	int clients[2], operator;
@@ -91,6 +134,7 @@ static void before(void)
 	check(true, "idle: another one serves");
 	kill_with_kept();
 	kill_in_preserve();
+	kill_in_kexec();
 	kill_when_ready(clients);
 	agent_kill();
 	close(clients[1]);
