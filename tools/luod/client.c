@@ -4,6 +4,7 @@
  * answers that wait until they can be sent.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,7 +115,7 @@ static struct out *out_new(struct json_object *message, int fd)
 
 	if (!out)
 		return NULL;
-	out->fd = fd < 0 ? -1 : dup(fd);
+	out->fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	out->data = message_line(message, &out->len);
 	if (out->data && (fd < 0 || out->fd >= 0))
 		return out;

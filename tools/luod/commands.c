@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What each command does; a message is checked before it gets here. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,7 +103,7 @@ static int do_create(struct call *call)
 		return call_fail(call, fd, "session '%s': %s", id, log_said());
 	call->answer_fd = fd;
 	if (request_bool(&call->request, "keep")) {
-		int copy = dup(fd);
+		int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 
 		err = copy < 0 ? -errno : session_hold(SESSION_KEPT, id, copy);
 		if (err && copy >= 0)
