@@ -98,6 +98,22 @@ static void idle(void)
 	check_handler("in turns");
 }
 
+/* What another keeper was given, and what it must not have besides: it lets go of it. */
+static void released(void)
+{
+	int client, session;
+
+	keep("again", 1);
+	kill_keeper();
+	client = agent_connect();
+	agent_ok(client, "{\"cmd\":\"RELEASE\",\"id\":\"again\"}", "released: RELEASE");
+	check(agent_lists_nothing("again"), "released: the session is gone");
+	session = agent_session(client, "{\"cmd\":\"CREATE\",\"id\":\"again\"}");
+	check(session >= 0, "released: there may be another one of that name");
+	close(session);
+	close(client);
+}
+
 /* Sessions are made while keepers die. */
 static void busy(void)
 {
@@ -147,6 +163,22 @@ static void in_update(void)
 	check(agent_lists_nothing("other"), "update, then luod: the other one is not");
 }
 
+/* luod.conf is wrong when luod dies: its keeper waits with everything until it is right. */
+static void wrong_conf(void)
+{
+	pid_t keeper = agent_keeper_pid();
+
+	agent_conf("{ \"no\": 1 }");
+	kill(agent_pid(), SIGKILL);
+	for (int i = 0; i < 3000 && vm_log_count("luod died .status 78") < 2; i++)
+		usleep(100000);
+	check(vm_log_count("luod died .status 78") >= 2, "wrong luod.conf: luod is tried again");
+	check_eq(agent_keeper_pid(), keeper, "wrong luod.conf: the keeper lives");
+	agent_conf(AGENT_CONF);
+	check_kept("luod.conf is right again");
+	check_handler("luod.conf is right again");
+}
+
 static void before(void)
 {
 	int client, other, operator, session;
@@ -155,6 +187,8 @@ static void before(void)
 	vm_log_mark();
 	keep("kept", 1);
 	idle();
+	released();
+	wrong_conf();
 	busy();
 	in_update();
 

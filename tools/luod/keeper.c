@@ -186,12 +186,13 @@ static long now_ms(void)
 /* Started again, or is there no use in it? */
 static bool is_final(int status)
 {
-	if (goodbye)
+	if (goodbye || (WIFEXITED(status) && !WEXITSTATUS(status)))
 		return true;
-	if (WIFSIGNALED(status))
-		return !ready && !kept.count;
-	return !WEXITSTATUS(status) || !ready || WEXITSTATUS(status) == EXIT_CONFIG ||
-	       WEXITSTATUS(status) == EXIT_USAGE;
+	/* What is kept waits for luod.conf, or whatever else it is, to be mended. */
+	if (ready)
+		return false;
+	/* Who started it waits for its status. */
+	return WIFEXITED(status) || !kept.count;
 }
 
 static int block_signals(void)
@@ -215,6 +216,8 @@ int keeper_run(char **argv, int fd)
 
 	prctl(PR_SET_NAME, "luod-keeper");
 	ready_fd = fd;
+	/* One that starts another keeper has served. */
+	ready = there;
 	for (;;) {
 		started = now_ms();
 		if (!there)

@@ -22,12 +22,18 @@
 /* Long enough for a machine that is busy; what takes longer hangs. */
 #define LIMIT_MS	(300 * 1000)
 
-void agent_start(const char *conf)
+void agent_conf(const char *conf)
 {
 	FILE *f = fopen(CONF, "we");
-	int status;
 
 	must(f && fputs(conf, f) >= 0 && !fclose(f) ? 0 : -EIO, CONF);
+}
+
+void agent_start(const char *conf)
+{
+	int status;
+
+	agent_conf(conf);
 	fflush(stdout);
 	status = system("/selftests/luod --verbose --config " CONF);
 	if (status)
