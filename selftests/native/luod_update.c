@@ -325,6 +325,43 @@ static void test_cancel(void)
 	close(other);
 }
 
+/* systemd is asked, and takes its time: nobody can spoil it then, but it may give up. */
+static void test_systemd(void)
+{
+	int operator = dial(), a = subscribe(SUBSCRIBE_A), b = subscribe(SUBSCRIBE_B);
+
+	*fake_kexec = FAKE_COMING;
+	say(operator, "{\"cmd\":\"UPDATE\",\"timeout\":100000}");
+	close(start_of(a));
+	close(start_of(b));
+	say(a, "{\"cmd\":\"READY\"}");
+	say(b, "{\"cmd\":\"READY\"}");
+	hear(a, "KEXEC", NULL);
+	hear(b, "KEXEC", NULL);
+	say(a, "{\"cmd\":\"FAILED\"}");
+	hear(a, "\"FAILED\"", "EINVAL", NULL);
+	say(b, "{\"cmd\":\"UNSUBSCRIBE\"}");
+	hear(b, "\"UNSUBSCRIBE\"", "\"ok\"", NULL);
+	close(b);
+	settle();
+	/* Longer than luod waits before it asks whether the kexec is to come */
+	sleep(5);
+	say(a, "{\"cmd\":\"STATUS\"}");
+	hear(a, "\"state\":\"kexec\"", NULL);
+	say(a, "{\"cmd\":\"LIST\"}");
+	hear(a, "\"id\":\"a\"", "\"subscribed\":true,\"ready\":true", "\"id\":\"b\"",
+	     "\"subscribed\":false,\"ready\":true", NULL);
+
+	*fake_kexec = FAKE_GIVEN_UP;
+	hear(a, "CANCELLED", "ECANCELED", "given up", NULL);
+	hear(operator, "\"UPDATE\"", "ECANCELED", "given up", NULL);
+	check_idle(a);
+	say(a, "{\"cmd\":\"LIST\"}");
+	hear(a, "[{\"id\":\"a\",\"state\":null", "\"ready\":false}]", NULL);
+	close(a);
+	close(operator);
+}
+
 /* Luod died when this one was ready: the update waits for it to come back. */
 static void test_remembered(void)
 {
@@ -508,6 +545,7 @@ int main(void)
 		{ "clients go away", test_gone, false },
 		{ "a client unsubscribes", test_unsubscribed, false },
 		{ "CANCEL, and an update at once", test_cancel, false },
+		{ "systemd goes for it, and gives up", test_systemd, false },
 		{ "who was ready for a luod that died", test_remembered, true },
 		{ "descriptors are closed", test_descriptors, false },
 		{ "what is no message", test_garbage, false },

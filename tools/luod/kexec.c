@@ -139,6 +139,28 @@ static int ask_systemd(char message[ERROR_MAX])
 	return err < 0 ? err : 0;
 }
 
+bool kexec_is_coming(void)
+{
+	sd_bus_message *reply = NULL;
+	const char *path;
+	sd_bus *bus = NULL;
+	uint32_t job = 0;
+	int err;
+
+	err = sd_bus_open_system(&bus);
+	if (err >= 0)
+		err = sd_bus_get_property(bus, "org.freedesktop.systemd1",
+					  "/org/freedesktop/systemd1/unit/kexec_2etarget",
+					  "org.freedesktop.systemd1.Unit", "Job", NULL, &reply,
+					  "(uo)");
+	if (err >= 0)
+		err = sd_bus_message_read(reply, "(uo)", &job, &path);
+	sd_bus_message_unref(reply);
+	sd_bus_unref(bus);
+	/* It does not answer once the machine goes down. */
+	return err < 0 || job;
+}
+
 int kexec_go(char message[ERROR_MAX])
 {
 	return store_is_systemd() ? ask_systemd(message) : reboot_to_it(message);

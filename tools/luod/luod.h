@@ -261,6 +261,8 @@ int kexec_load(int kernel, int initrd, const char *cmdline, bool reuse, char mes
 bool kexec_is_loaded(void);
 /* Returns only if it is refused, with why; or 0 once systemd goes for it. */
 int kexec_go(char message[ERROR_MAX]);
+/* Has systemd still to go for it, or is not known not to? */
+bool kexec_is_coming(void);
 
 /* handlers.c */
 struct handler {

@@ -270,7 +270,8 @@ int update_failed(struct client *client, const char *reason)
 {
 	struct participant *p = find_client(client);
 
-	if (!p)
+	/* Once all were ready it is too late: the kexec, which may be under way, needs them. */
+	if (!p || !update_is_preserving())
 		return -EINVAL;
 	fail(p, -ECANCELED, reason && *reason ? reason : "it says that it can't");
 	return 0;
@@ -310,8 +311,13 @@ void participants_client_gone(struct client *client)
 
 void update_unsubscribed(struct client *client)
 {
+	struct participant *p = find_client(client);
 	struct session *session;
 
+	if (p && !update_is_preserving()) {
+		p->client = NULL;
+		return;
+	}
 	if (!update_failed(client, "it has unsubscribed"))
 		return;
 	session = session_find(SESSION_READY, client->subscription);

@@ -19,6 +19,8 @@ void participants_cancel(int err, const char *message);
 void participants_client_gone(struct client *client);
 
 /* update.c */
+/* Sessions are given out, and READY and FAILED count. */
+bool update_is_preserving(void);
 void update_advance(void);
 void update_participant_ready(const char *name);
 /* False if that ended the update, and no participant is left. */

@@ -13,6 +13,8 @@
 #include "participants.h"
 
 #define NAMES_SHOWN	3
+/* How often systemd is asked whether kexec.target is still to come */
+#define LOOK_US		(2 * 1000 * 1000)
 
 static struct {
 	enum { IDLE, CHECK, PRESERVE, HANDLERS, KEXEC } step;
@@ -30,6 +32,11 @@ static const char *const step_names[] = { "idle", "check", "preserve", "handlers
 bool update_is_running(void)
 {
 	return update.step != IDLE;
+}
+
+bool update_is_preserving(void)
+{
+	return update.step == PRESERVE;
 }
 
 const char *update_step(void)
@@ -88,6 +95,21 @@ static void update_fail(int err, const char *message)
 
 /* The steps */
 
+static void look_later(void)
+{
+	sd_event_source_set_time_relative(update.deadline, LOOK_US);
+	sd_event_source_set_enabled(update.deadline, SD_EVENT_ONESHOT);
+}
+
+/* Services may take long to stop. But if systemd has no such job any more, all goes on here. */
+static void look_for_kexec(void)
+{
+	if (kexec_is_coming())
+		look_later();
+	else
+		update_fail(-ECANCELED, "systemd has given up kexec.target: see its log");
+}
+
 static void kexec(void)
 {
 	char message[ERROR_MAX];
@@ -99,6 +121,8 @@ static void kexec(void)
 	err = kexec_go(message);
 	if (err)
 		update_fail(err, message);
+	else
+		look_later();
 }
 
 static int on_everybody_ready(sd_event_source *source, void *ctx)
@@ -155,6 +179,10 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *ctx)
 	(void)source;
 	(void)usec;
 	(void)ctx;
+	if (update.step == KEXEC) {
+		look_for_kexec();
+		return 0;
+	}
 	participants_too_late();
 	update_advance();
 	return 0;

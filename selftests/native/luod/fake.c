@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -23,6 +24,7 @@
 #define SESSIONS 64
 
 struct luod luod;
+enum fake_kexec *fake_kexec;	/* shared with luod */
 struct handler *handlers;
 
 static struct {
@@ -157,8 +159,15 @@ bool kexec_is_loaded(void)
 	return true;
 }
 
+bool kexec_is_coming(void)
+{
+	return *fake_kexec == FAKE_COMING;
+}
+
 int kexec_go(char message[ERROR_MAX])
 {
+	if (*fake_kexec == FAKE_COMING)
+		return 0;
 	snprintf(message, ERROR_MAX, "the kernel refuses the kexec");
 	return -EUCLEAN;
 }
@@ -239,6 +248,12 @@ static pid_t start(const char *path, bool remembering)
 	unlink(path);
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 64))
 		return -1;
+	if (!fake_kexec)
+		fake_kexec = mmap(NULL, sizeof(*fake_kexec), PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (fake_kexec == MAP_FAILED)
+		return -1;
+	*fake_kexec = FAKE_REFUSED;
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {

@@ -5,10 +5,15 @@
 
 #include <sys/types.h>
 
+/* What becomes of a kexec: refused, at first; or systemd is asked for it. */
+enum fake_kexec { FAKE_REFUSED, FAKE_COMING, FAKE_GIVEN_UP };
+
+extern enum fake_kexec *fake_kexec;
+
 /* Under this id a client was ready before luod died, with fake_start_remembering(). */
 #define FAKE_REMEMBERED "before"
 
-/* A luod that listens at @path; its kexec is refused, and it leaks nothing. */
+/* A luod that listens at @path; it leaks nothing. */
 pid_t fake_start(const char *path);
 pid_t fake_start_remembering(const char *path);
 /* Ask it to end: its exit status, which is that of the sanitizers if they found something. */
