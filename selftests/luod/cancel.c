@@ -124,11 +124,21 @@ static void at_once(int client)
 }
 
 /* With the policy "go" it goes without who is late, whatever that one holds. */
-static void go_without(int late, int good)
+static void go_without(int late, int good, int keeps)
 {
+	int session;
+
 	agent_load(operator);
 	agent_send(operator, -1, "{\"cmd\":\"UPDATE\",\"timeout\":30000,\"policy\":\"go\"}");
 	preserve(late);
+	/* This one says that it is not ready, but that its session is to be kept. */
+	session = agent_preserving(keeps);
+	must(luo_preserve(session, mem_filled("keeps", 0, SIZE, 3), 3), "preserve");
+	agent_send(keeps, -1, "{\"cmd\":\"FAILED\"}");
+	must(strstr(agent_outcome(keeps), "CANCELLED") ? 0 : -EPROTO, "CANCELLED");
+	must(strstr(agent_outcome(keeps), "\"ok\"") ? 0 : -EPROTO, "FAILED");
+	agent_send(keeps, session, "{\"cmd\":\"KEEP\",\"id\":\"keeps\"}");
+	must(strstr(agent_outcome(keeps), "\"ok\"") ? 0 : -EPROTO, "KEEP");
 	must(luo_preserve(agent_preserving(good), mem_filled("good", 0, SIZE, 2), 2), "preserve");
 	agent_send(good, -1, "{\"cmd\":\"READY\"}");
 	tap_bail("no kexec: %s", agent_outcome(operator));
@@ -148,7 +158,7 @@ static void before(void)
 	cancelled(client);
 	operator_gone(client);
 	at_once(client);
-	go_without(client, agent_subscribe("good"));
+	go_without(client, agent_subscribe("good"), agent_subscribe("keeps"));
 }
 
 static void after(void)
@@ -162,6 +172,9 @@ static void after(void)
 	session = agent_session(client, "{\"cmd\":\"CLAIM\",\"id\":\"good\"}");
 	check(luo_retrieve_fd(session, 2) >= 0, "go: who was ready has one");
 	check_eq(luo_finish(session), 0, "go: finish");
+	session = agent_session(client, "{\"cmd\":\"CLAIM\",\"id\":\"keeps\"}");
+	check(luo_retrieve_fd(session, 3) >= 0, "go: so has who had it kept all the same");
+	check_eq(luo_finish(session), 0, "go: finish that");
 }
 
 int main(void)

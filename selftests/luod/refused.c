@@ -84,8 +84,8 @@ static void refused(int client)
 	agent_send(operator, -1, "{\"cmd\":\"UPDATE\"}");
 	subscriber_is_ready(client);
 	hears(client, "{\"event\":\"KEXEC\"", "\"client\"", "", "the subscriber is told of the kexec");
-	hears(client, "{\"event\":\"CANCELLED\"", "\"EIO\"", "luo-test-v1",
-	      "and that it did not take place, and why");
+	hears(client, "{\"event\":\"CANCELLED\"", "\"EIO\"", "\"message\":\"the kexec is refused\"}",
+	      "and that it did not take place, without names of others");
 	check(strstr(agent_outcome(operator),
 		     "\"error\":\"EIO\",\"message\":\"the kernel refuses the kexec: Input/output error: "
 		     "'luo-test-v1' failed in freeze of file 0x7 of session 'kept'"),

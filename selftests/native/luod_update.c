@@ -159,7 +159,7 @@ static void test_refused(void)
 	session = start_of(client);
 	say(client, "{\"cmd\":\"READY\"}");
 	hear(client, "\"KEXEC\"", "\"a\"", NULL);
-	hear(client, "\"CANCELLED\"", "EUCLEAN", "refuses", NULL);
+	hear(client, "\"CANCELLED\"", "EUCLEAN", "\"message\":\"the kexec is refused\"", NULL);
 	hear(operator, "\"UPDATE\"", "\"seq\":9", "EUCLEAN", "refuses", NULL);
 	say(client, "{\"cmd\":\"READY\"}");
 	hear(client, "EINVAL", NULL);
@@ -218,6 +218,42 @@ static void test_go(void)
 	close(operator);
 }
 
+/* Who is late has its session kept all the same, or makes another one. */
+static void test_go_kept(void)
+{
+	int operator = dial(), a = subscribe(SUBSCRIBE_A), b = subscribe(SUBSCRIBE_B), session;
+	int c = subscribe("{\"cmd\":\"SUBSCRIBE\",\"id\":\"c\",\"seq\":1}");
+	int d = subscribe("{\"cmd\":\"SUBSCRIBE\",\"id\":\"d\",\"seq\":1}");
+
+	say(operator, "{\"cmd\":\"UPDATE\",\"policy\":\"go\",\"timeout\":100000}");
+	session = start_of(a);
+	close(start_of(b));
+	close(start_of(c));
+	close(start_of(d));
+	say(a, "{\"cmd\":\"FAILED\"}");
+	say(b, "{\"cmd\":\"FAILED\"}");
+	say(d, "{\"cmd\":\"FAILED\"}");
+	hear(a, "CANCELLED", NULL);
+	hear(a, "\"ok\"", NULL);
+	hear(b, "CANCELLED", NULL);
+	hear(b, "\"ok\"", NULL);
+	hear(d, "CANCELLED", NULL);
+	say_with(a, &session, 1, "{\"cmd\":\"KEEP\",\"id\":\"a\"}\n");
+	hear(a, "\"ok\"", NULL);
+	say(b, "{\"cmd\":\"CREATE\",\"id\":\"b\"}");
+	hear(b, "\"ok\"", NULL);
+	say(c, "{\"cmd\":\"READY\"}");
+	hear(operator, "EUCLEAN", NULL);
+	say(operator, "{\"cmd\":\"LOG\"}");
+	hear(operator, "voided [\\\"d\\\"]", NULL);
+	close(session);
+	close(a);
+	close(b);
+	close(c);
+	close(d);
+	close(operator);
+}
+
 static void test_go_late(void)
 {
 	int operator = dial(), a = subscribe(SUBSCRIBE_A), b = subscribe(SUBSCRIBE_B);
@@ -243,11 +279,11 @@ static void test_failed(void)
 	say(a, "{\"cmd\":\"READY\",\"seq\":2}");
 	hear(a, "\"READY\"", "\"ok\"", NULL);
 	/* Even who was ready may find that it is not. */
-	say(a, "{\"cmd\":\"FAILED\"}");
-	hear(a, "CANCELLED", "ECANCELED", NULL);
+	say(a, "{\"cmd\":\"FAILED\",\"message\":\"only for a\"}");
+	hear(a, "CANCELLED", "ECANCELED", "\"message\":\"only for a\"", NULL);
 	hear(a, "\"FAILED\"", "\"ok\"", NULL);
-	hear(b, "CANCELLED", "ECANCELED", NULL);
-	hear(operator, "ECANCELED", NULL);
+	hear(b, "CANCELLED", "ECANCELED", "\"message\":\"another client can't take part\"}", NULL);
+	hear(operator, "ECANCELED", "'a': only for a", NULL);
 	check_idle(operator);
 	close(a);
 	close(b);
@@ -270,7 +306,7 @@ static void test_gone(void)
 	/* Back again, and ready as it was. */
 	b = subscribe(SUBSCRIBE_B);
 	close(a);
-	hear(b, "CANCELLED", "went away", NULL);
+	hear(b, "CANCELLED", "\"another client can't take part\"", NULL);
 	hear(operator, "ECANCELED", "'a': its client went away", NULL);
 	check_idle(operator);
 	close(b);
@@ -540,6 +576,7 @@ int main(void)
 		{ "an update without subscribers", test_nobody, false },
 		{ "one is late, three times", test_late, false },
 		{ "it goes without who has failed", test_go, false },
+		{ "it goes without, and that one keeps its session", test_go_kept, false },
 		{ "it goes without who is late", test_go_late, false },
 		{ "who was ready fails", test_failed, false },
 		{ "clients go away", test_gone, false },

@@ -102,6 +102,7 @@ static int do_create(struct call *call)
 	if (fd < 0)
 		return call_fail(call, fd, "session '%s': %s", id, log_said());
 	call->answer_fd = fd;
+	update_created(id);
 	if (request_bool(&call->request, "keep")) {
 		int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 

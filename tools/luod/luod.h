@@ -250,6 +250,8 @@ int update_failed(struct client *client, const char *reason);
 bool update_is_running(void);
 /* May it subscribe now? */
 bool update_expects(const char *id);
+/* CREATE */
+void update_created(const char *name);
 void update_subscribed(struct client *client);
 void update_unsubscribed(struct client *client);
 void update_client_gone(struct client *client);

@@ -21,6 +21,7 @@ struct participant {
 	char name[NAME_MAX_BYTES + 1];
 	struct client *client;		/* NULL: gone, or not back yet */
 	int fd;				/* of its session, until it is ready; or -1 */
+	const char *why;		/* why it has failed, which only itself is told */
 	enum {
 		NO_SESSION,		/* that of an update before is open still */
 		PRESERVING,
@@ -90,7 +91,7 @@ static void discard(struct participant *p, int err, const char *message)
 		event = event_new("CANCELLED");
 		message_add_string(event, "id", p->name);
 		message_add_string(event, "error", errno_name(-err));
-		message_add_string(event, "message", message);
+		message_add_string(event, "message", p->why ?: message);
 		client_send(p->client, event, -1);
 	}
 	free(p);
@@ -101,6 +102,7 @@ static void fail(struct participant *p, int err, const char *why)
 	char name[sizeof(p->name)];
 
 	snprintf(name, sizeof(name), "%s", p->name);
+	p->why = why;
 	if (!update_participant_failed(err, name, why))
 		return;
 	unlink_participant(p);
@@ -240,9 +242,28 @@ struct json_object *participants_would(void)
 	return would;
 }
 
+/* What luod keeps is whole, whoever put it there: its client may have said KEEP since. */
 struct json_object *participants_voided(void)
 {
-	return voided;
+	struct json_object *names = json_object_new_array(), *name;
+
+	for (size_t i = 0; names && i < json_object_array_length(voided); i++) {
+		name = json_object_array_get_idx(voided, i);
+		if (!session_find(SESSION_KEPT, json_object_get_string(name)))
+			json_object_array_add(names, json_object_get(name));
+	}
+	return names;
+}
+
+/* That there is another one of that name means that the void one is gone. */
+void update_created(const char *name)
+{
+	size_t i = voided ? json_object_array_length(voided) : 0;
+
+	while (i--) {
+		if (!strcmp(json_object_get_string(json_object_array_get_idx(voided, i)), name))
+			json_object_array_del_idx(voided, i, 1);
+	}
 }
 
 int update_ready(struct client *client, char message[ERROR_MAX])

@@ -8,7 +8,7 @@
 /* Gives each subscriber its session. */
 void participants_start(int timeout);
 bool participants_are_ready(void);
-/* Names, as arrays: of those that are waited for; that subscribe; that it went without */
+/* Names, as arrays, to be put: of those that are waited for; that subscribe; that are void */
 struct json_object *participants_waiting(void);
 struct json_object *participants_would(void);
 struct json_object *participants_voided(void);

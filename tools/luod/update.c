@@ -82,13 +82,16 @@ static void update_end(void)
 	memset(&update, 0, sizeof(update));
 }
 
-/* Nothing is left of it, and everybody knows. */
-static void update_fail(int err, const char *message)
+/*
+ * Nothing is left of it, and everybody knows: who asked for it all, and participants @told,
+ * for @message may have names that are not theirs.
+ */
+static void update_fail(int err, const char *message, const char *told)
 {
 	log_text(LOG_WARNING, "update: %s: failed: %s (%s)", update_step(), message,
 		 errno_name(-err));
 	state_drop();
-	participants_cancel(err, message);
+	participants_cancel(err, told);
 	answer_requester(err, message);
 	update_end();
 }
@@ -107,7 +110,8 @@ static void look_for_kexec(void)
 	if (kexec_is_coming())
 		look_later();
 	else
-		update_fail(-ECANCELED, "systemd has given up kexec.target: see its log");
+		update_fail(-ECANCELED, "systemd has given up kexec.target: see its log",
+			    "systemd has given up the kexec");
 }
 
 static void kexec(void)
@@ -120,7 +124,7 @@ static void kexec(void)
 	participants_kexec();
 	err = kexec_go(message);
 	if (err)
-		update_fail(err, message);
+		update_fail(err, message, "the kexec is refused");
 	else
 		look_later();
 }
@@ -128,6 +132,7 @@ static void kexec(void)
 static int on_everybody_ready(sd_event_source *source, void *ctx)
 {
 	char message[ERROR_MAX] = "";
+	struct json_object *voided;
 	int err;
 
 	(void)source;
@@ -137,9 +142,11 @@ static int on_everybody_ready(sd_event_source *source, void *ctx)
 	sd_event_source_set_enabled(update.deadline, SD_EVENT_OFF);
 	update.step = HANDLERS;
 	tell("everybody is ready");
-	err = state_save(participants_voided(), message);
+	voided = participants_voided();
+	err = state_save(voided, message);
+	json_object_put(voided);
 	if (err && !update.force) {
-		update_fail(err, message);
+		update_fail(err, message, "luod can't tell the next kernel's luod");
 		return 0;
 	}
 	if (err)
@@ -167,7 +174,7 @@ bool update_participant_failed(int err, const char *name, const char *why)
 
 	snprintf(text, sizeof(text), "'%s': %s", name, why);
 	if (!update.go) {
-		update_fail(err, text);
+		update_fail(err, text, "another client can't take part");
 		return false;
 	}
 	tell("%s: it goes without", text);
@@ -307,18 +314,19 @@ int update_cancel(int err, const char *reason)
 {
 	if (update.step != PRESERVE)
 		return -EINVAL;
-	update_fail(err, reason);
+	update_fail(err, reason, reason);
 	return 0;
 }
 
 void update_client_gone(struct client *client)
 {
+	static const char why[] = "who asked for the update is gone";
 	bool preserving = update.step == PRESERVE;
 
 	if (update.requester == client) {
 		update.requester = NULL;
 		if (preserving)
-			update_fail(-ECANCELED, "who asked for the update is gone");
+			update_fail(-ECANCELED, why, why);
 	}
 	participants_client_gone(client);
 }
