@@ -91,10 +91,11 @@ static void check_wrong(int user)
 	must(rmdir(CONF), CONF);
 	may(user, "d", false, "what the file said before holds");
 	agent_ok(user, "{\"cmd\":\"SUBSCRIBE\",\"id\":\"b\",\"seq\":1}", "all of it");
+	check(agent_listed("b", "\"subscribed\":true"), "and who subscribes stays so");
 	agent_error(user, "{\"cmd\":\"RELOAD\"}", "EACCES", "RELOAD is for root");
 }
 
-static void check_luoctl(void)
+static void check_luoctl(int user)
 {
 	int status;
 
@@ -106,6 +107,8 @@ static void check_luoctl(void)
 	write_conf(NONE);
 	check(!system("luoctl reload > /tmp/said 2>&1 && ! test -s /tmp/said"),
 	      "luoctl reload: done, and nothing is said");
+	check(agent_lists_nothing("b"), "a subscription ends with the right to the name");
+	agent_error(user, "{\"cmd\":\"UNSUBSCRIBE\"}", "ENOTCONN", "the client has none any more");
 }
 
 /* Until the last of luod's messages is @text */
@@ -164,7 +167,7 @@ int main(void)
 	user = connect_as_user();
 	check_rules(user);
 	check_wrong(user);
-	check_luoctl();
+	check_luoctl(user);
 	check_signals(user);
 	tap_finish();
 }

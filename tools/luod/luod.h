@@ -45,6 +45,8 @@ void log_said_forget(void);
 
 /* reload.c: read luod.conf again; if it is wrong, what it said before holds */
 int conf_reload(char message[ERROR_MAX]);
+/* Subscriptions to names that it does not allow any more end, unless an update is under way. */
+void conf_check_subscriptions(void);
 
 /* store.c: descriptors that outlive luod */
 #define STORE_READY	"luod.ready."

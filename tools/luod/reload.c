@@ -1,14 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 /* luod.conf once more, while luod runs: all of it counts, or nothing of it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
 #include "luod.h"
 
+static void check_subscription(struct client *client)
+{
+	if (!client->subscription ||
+	    policy_allows_name(&luod.conf.policy, &client->peer, client->subscription))
+		return;
+	log_text(LOG_NOTICE, "user %u has no right to '%s' any more: its subscription ends",
+		 client->peer.uid, client->subscription);
+	update_unsubscribed(client);
+	free(client->subscription);
+	client->subscription = NULL;
+}
+
+void conf_check_subscriptions(void)
+{
+	if (!update_is_running())
+		server_for_each(check_subscription);
+}
+
 /*
  * Who is connected is asked for by the new rules from the next message on. Sessions stay, and
- * so does an update under way. Handlers are looked for when luod starts.
+ * so does an update under way, with its subscribers. Handlers are looked for when luod starts.
  */
 int conf_reload(char message[ERROR_MAX])
 {
@@ -27,5 +46,6 @@ int conf_reload(char message[ERROR_MAX])
 	conf_free(&luod.conf);
 	luod.conf = fresh;
 	log_text(LOG_NOTICE, "%s: read again", luod.conf_path);
+	conf_check_subscriptions();
 	return 0;
 }

@@ -80,6 +80,7 @@ static void update_end(void)
 	sd_event_source_disable_unref(update.advance);
 	json_object_put(update.request);
 	memset(&update, 0, sizeof(update));
+	conf_check_subscriptions();
 }
 
 /*
