@@ -308,6 +308,55 @@ static bool fuzz_one(const char *line, size_t len)
 	return good;
 }
 
+static bool mends(const char *text, const char *want)
+{
+	char copy[64];
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	text_mend(copy);
+	if (strcmp(copy, want) || !text_is_utf8(copy) || text_is_utf8(text) != !strcmp(text, want)) {
+		ksft_print_msg("'%s' became '%s'\n", text, copy);
+		return false;
+	}
+	return true;
+}
+
+/* What luod says is UTF-8, even if what it was told is cut in the middle of a character. */
+static bool test_utf8(void)
+{
+	char line[256];
+	bool good;
+
+	good = mends("", "") && mends("a\u00e9\u20ac\U0001f600z", "a\u00e9\u20ac\U0001f600z") &&
+	       mends("\u00e9\xc3", "\u00e9?") && mends("\xe2\x82", "??") &&
+	       mends("\xf0\x9f\x98x", "???x") && mends("\x80" "a\xff", "?a?") &&
+	       mends("\xc0\x80\xe0\x80\x80", "?????") && mends("\xed\xa0\x80", "???") &&
+	       mends("\xf4\x90\x80\x80\xf5", "?????") && mends("\xed\x9f\xbf\xf4\x8f\xbf\xbf",
+							       "\xed\x9f\xbf\xf4\x8f\xbf\xbf");
+	/* An unknown field, the name of which is shortened */
+	for (int shift = 0; good && shift < 4; shift++) {
+		struct json_object *answer, *parsed;
+		struct request request;
+		size_t len;
+		char *text;
+
+		len = snprintf(line, sizeof(line), "{\"cmd\":\"STATUS\",\"%.*s", shift, "aaaa");
+		for (int i = 0; i < 30; i++)
+			len += snprintf(line + len, sizeof(line) - len, "\U0001f600");
+		len += snprintf(line + len, sizeof(line) - len, "\":1}");
+		request_parse(&request, line, len, 0);
+		answer = answer_new(&request, request.error, request.message);
+		text = message_line(answer, &len);
+		parsed = object_parse(text, len - 1, true, NULL);
+		good = request.error == EINVAL && strstr(request.message, "is not known") && parsed;
+		json_object_put(parsed);
+		free(text);
+		json_object_put(answer);
+		request_done(&request);
+	}
+	return good;
+}
+
 static bool test_fuzz(void)
 {
 	char line[4096];
@@ -344,6 +393,7 @@ int main(void)
 		{ "10 MB, 64 KiB, and one byte less", test_large },
 		{ "descriptors, too many and too few", test_descriptors },
 		{ "answers", test_answers },
+		{ "what is not UTF-8", test_utf8 },
 		{ "100,000 messages that are nearly right", test_fuzz },
 	};
 

@@ -27,6 +27,7 @@ static void remember(const char *line)
 
 	if (!copy)
 		return;
+	text_mend(copy);
 	free(ring[ring_next % LINES]);
 	ring[ring_next++ % LINES] = copy;
 }

@@ -296,9 +296,58 @@ bool request_bool(const struct request *request, const char *field)
 	       json_object_get_boolean(value);
 }
 
+/* How many bytes make one character of UTF-8; 0 if these do not. */
+static size_t character_length(const unsigned char *c)
+{
+	size_t len = c[0] < 0x80 ? 1 : c[0] < 0xc2 ? 0 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 :
+		     c[0] < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < len; i++) {
+		if ((c[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	/* Longer than need be, half of a pair, beyond the last one */
+	if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) ||
+	    (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+bool text_is_utf8(const char *text)
+{
+	while (*text) {
+		size_t len = character_length((const unsigned char *)text);
+
+		if (!len)
+			return false;
+		text += len;
+	}
+	return true;
+}
+
+void text_mend(char *text)
+{
+	while (*text) {
+		size_t len = character_length((const unsigned char *)text);
+
+		if (!len)
+			*text = '?';
+		text += len ?: 1;
+	}
+}
+
 void message_add_string(struct json_object *object, const char *key, const char *value)
 {
-	json_object_object_add(object, key, value ? json_object_new_string(value) : NULL);
+	struct json_object *string = NULL;
+	char *copy = value ? strdup(value) : NULL;
+
+	/* A text may have been cut anywhere, or hold a name that somebody else made. */
+	if (copy) {
+		text_mend(copy);
+		string = json_object_new_string(copy);
+	}
+	json_object_object_add(object, key, string);
+	free(copy);
 }
 
 void message_add_int(struct json_object *object, const char *key, int64_t value)

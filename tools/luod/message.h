@@ -98,6 +98,10 @@ const char *errno_name(int err);
 /* The answer to @request, which may have no object; to be added to, and put. */
 struct json_object *answer_new(const struct request *request, int err, const char *message);
 struct json_object *event_new(const char *event);
+/* Bytes of @text that are no UTF-8 become question marks. */
+void text_mend(char *text);
+bool text_is_utf8(const char *text);
+/* Mended, or null */
 void message_add_string(struct json_object *object, const char *key, const char *value);
 void message_add_int(struct json_object *object, const char *key, int64_t value);
 void message_add_bool(struct json_object *object, const char *key, bool value);
