@@ -25,6 +25,7 @@ vm_defaults() {
 	DESC='' RUN='' KERNEL=luo KERNEL2='' MEM=1G NODES=1 SMP=2 APPEND='' ICOUNT=0
 	INITRD=$GUEST/initrd
 	KEXECS=0 TIMEOUT=120 LOG_MUST='' LOG_ALLOW='' TAP_MUST='' OTHER=1
+	DISK='' DISK_TYPE=ext2
 }
 
 # vm_other: with VM_OTHER, each kexec of the spec goes to the other of two kernels; false
@@ -71,7 +72,7 @@ vm_command() {
 	QEMU_CMD=("$QEMU" "${QEMU_MACHINE[@]}" "${accel[@]}" -m "$MEM" -smp "$SMP"
 		-nodefaults -no-user-config -display none -no-reboot
 		-kernel "$(kernel_image "$KERNEL")" -initrd "$INITRD"
-		-append "$KERNEL_WORDS $EARLY_WORDS panic=-1 oops=panic kho=on liveupdate=on luo_stage=0${*:+ $*}${APPEND:+ $APPEND}"
+		-append "$KERNEL_WORDS $EARLY_WORDS panic=-1 oops=panic kho=on liveupdate=on luo_stage=0${DISK:+ luo_disk=$DISK_TYPE}${*:+ $*}${APPEND:+ $APPEND}"
 		-device virtio-rng-pci)
 	[ "$NODES" = 1 ] || vm_nodes
 	vm_disk script "$script"
@@ -93,6 +94,18 @@ vm_nodes() {
 vm_disk() {
 	QEMU_CMD+=(-drive "if=none,id=$1,format=raw,readonly=on,file.locking=off,file=$2"
 		-device "virtio-blk-pci,drive=$1,serial=$1")
+}
+
+# vm_data_disk IMAGE: if the spec wants one, a disk that can be written to, with an empty
+# file system, mounted at /data: what is there survives each kexec.
+vm_data_disk() {
+	[ -n "$DISK" ] || return 0
+	rm -f "$1"
+	truncate -s "$DISK" "$1"
+	mke2fs -q -F -t "$DISK_TYPE" -E lazy_itable_init=0,nodiscard "$1" > "$1.log" 2>&1 ||
+		die "making a file system of type $DISK_TYPE failed: see $1.log"
+	QEMU_CMD+=(-drive "if=none,id=data,format=raw,file=$1"
+		-device "virtio-blk-pci,drive=data,serial=data")
 }
 
 # vm_tap_port: the program's output leaves through a port of its own. Without

@@ -4,7 +4,8 @@
  * disk "script" with its output on the TAP port, reports its status, ends the VM.
  * With luo_shell on the command line: a shell on the console instead.
  *
- * Disks are found by serial number: "script" (raw), "selftests" and "boot" (ext2).
+ * Disks are found by serial number: "script" (raw), "selftests" and "boot" (ext2), and
+ * "data", if there is one, of the type that luo_disk on the command line says.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -184,13 +185,14 @@ static void open_tap(void)
 	end();
 }
 
-static void mount_disk(const char *serial, const char *where)
+static void mount_disk(const char *serial, const char *where, const char *type,
+		       unsigned long flags)
 {
 	char dev[300];
 
 	if (!find_device("/sys/block", "serial", serial, dev, sizeof(dev)))
 		return;
-	if (mount(dev, where, "ext2", MS_RDONLY, NULL))
+	if (mount(dev, where, type, flags, NULL))
 		die("mounting disk", serial);
 }
 
@@ -274,8 +276,12 @@ int main(void)
 	shell = word("luo_shell", value, sizeof(value));
 	if (!shell)
 		open_tap();
-	mount_disk("selftests", "/selftests");
-	mount_disk("boot", "/boot");
+	mount_disk("selftests", "/selftests", "ext2", MS_RDONLY);
+	mount_disk("boot", "/boot", "ext2", MS_RDONLY);
+	if (word("luo_disk", value, sizeof(value))) {
+		mkdir("/data", 0755);
+		mount_disk("data", "/data", value, 0);
+	}
 	read_script("/run/script");
 
 	sethostname("luo", 3);
