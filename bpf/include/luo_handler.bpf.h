@@ -43,6 +43,14 @@
  */
 #define LUO_PROG(name, args...) SEC("struct_ops.s/" #name) BPF_PROG(luo_##name, ##args)
 
+/*
+ * A type of the kernel that a handler declares itself, with the members that it reads by
+ * BPF_CORE_READ(): for drivers that are modules, whose types are not in vmlinux.h.
+ */
+#ifndef LUO_KERNEL_TYPE
+#define LUO_KERNEL_TYPE __attribute__((preserve_access_index))
+#endif
+
 /* The map of a handler: SEC(".struct_ops") has no link, and is refused. */
 #define LUO_HANDLER SEC(".struct_ops.link") struct luo_bpf_ops
 

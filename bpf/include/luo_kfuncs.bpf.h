@@ -43,8 +43,19 @@ extern int bpf_luo_notice(struct luo_bpf_ctx *ctx, const char *msg, u32 msg__sz)
 /* Files: made, used, and handed over */
 extern struct file *bpf_luo_open(struct luo_bpf_ctx *ctx, const char *path, u32 path__sz,
 				 u32 flags) LUO_KFUNC;
+extern int bpf_luo_path(struct luo_bpf_ctx *ctx, struct file *file, void *mem,
+			u32 mem__sz) LUO_KFUNC;
+extern int bpf_luo_sync(struct luo_bpf_ctx *ctx, struct file *file) LUO_KFUNC;
+extern int bpf_luo_locks(struct luo_bpf_ctx *ctx, struct file *file, void *mem,
+			 u32 mem__sz) LUO_KFUNC;
+extern int bpf_luo_relock(struct file *file, struct luo_bpf_ctx *ctx, const void *mem,
+			  u32 mem__sz) LUO_KFUNC;
+extern struct file *bpf_luo_open_same(struct luo_bpf_ctx *ctx, const void *mem, u32 mem__sz,
+				      u32 flags) LUO_KFUNC;
 extern int bpf_luo_ioctl(struct file *file, struct luo_bpf_ctx *ctx, u32 cmd,
 			 void *arg__nullable, u32 arg__sz) LUO_KFUNC;
+extern int bpf_luo_ioctl_value(struct file *file, struct luo_bpf_ctx *ctx, u32 cmd,
+			       u32 value) LUO_KFUNC;
 extern void bpf_luo_put_file(struct file *file, struct luo_bpf_ctx *ctx) LUO_KFUNC;
 extern int bpf_luo_set_file(struct file *file, struct luo_bpf_ctx *ctx) LUO_KFUNC;
 

@@ -7,6 +7,9 @@
  *   luo_kfuncs_file.c   making files, and having them do something
  *   luo_kfuncs_object.c files that are parts of one object
  *   luo_kfuncs_TYPE.c   what one type of file needs; built where the kernel has it
+ *   luo_kfuncs_path.c   files that are found by their path
+ *   luo_path_record.c   what is recorded of them
+ *   luo_kfuncs_lock.c   the locks that files have
  */
 #ifndef _LUO_KFUNCS_H
 #define _LUO_KFUNCS_H
@@ -15,6 +18,7 @@
 #include <linux/btf_ids.h>
 #include <linux/cleanup.h>
 #include <linux/err.h>
+#include <linux/fcntl.h>
 
 #include "../liveupdate/luo_bpf.h"
 
@@ -61,5 +65,16 @@ int bpf_luo_blob_resize(struct luo_bpf_ctx *ctx, u64 size);
 
 int luo_kfunc_check(const struct luo_kfunc_sets *sets,
 		    const struct bpf_prog *prog, u32 kfunc_id);
+
+/* Of what open(2) takes: nothing that makes or changes something. */
+#define LUO_BPF_OPEN_FLAGS	(O_ACCMODE | O_APPEND | O_NONBLOCK |	\
+				 O_DSYNC | __O_SYNC | O_DIRECT |	\
+				 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | \
+				 O_NOATIME | O_NOCTTY | O_CLOEXEC)
+
+/* luo_kfuncs_file.c */
+struct file **luo_bpf_opened(struct luo_bpf_file *bf, struct file *file);
+struct file *luo_bpf_not_own(struct file *file);
+u32 luo_bpf_open_flags(u32 flags);
 
 #endif /* _LUO_KFUNCS_H */

@@ -24,14 +24,8 @@
 
 #define LUO_BPF_IOCTL_MAX	SZ_64K
 
-/* Of what open(2) takes: nothing that makes or changes something. */
-#define LUO_BPF_OPEN_FLAGS	(O_ACCMODE | O_APPEND | O_NONBLOCK |	\
-				 O_DSYNC | __O_SYNC | O_DIRECT |	\
-				 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | \
-				 O_NOATIME | O_NOCTTY | O_CLOEXEC)
-
 /* In retrieve: where a file is noted; where there is room, for NULL. */
-static struct file **luo_bpf_opened(struct luo_bpf_file *bf, struct file *file)
+struct file **luo_bpf_opened(struct luo_bpf_file *bf, struct file *file)
 {
 	for (int i = 0; i < LUO_BPF_MAX_OPENED; i++) {
 		if (bf->opened->files[i] == file)
@@ -52,18 +46,19 @@ static void luo_bpf_forget_opened(struct luo_bpf_file *bf, struct file *file)
  * LUO's own files are no file type: a session inside of another would keep
  * itself alive, and its calls take locks that the caller has.
  */
-static struct file *luo_bpf_filp_open(const char *name, u32 flags)
+struct file *luo_bpf_not_own(struct file *file)
 {
-	struct file *file;
-
-	flags = (flags & ~O_CLOEXEC) | O_NOCTTY;
-	if (force_o_largefile())
-		flags |= O_LARGEFILE;
-	file = filp_open(name, flags, 0);
 	if (IS_ERR(file) || !luo_is_own(file))
 		return file;
 	fput(file);
 	return ERR_PTR(-EACCES);
+}
+
+/* What open(2) does on its own account, and not what is for a descriptor */
+u32 luo_bpf_open_flags(u32 flags)
+{
+	flags = (flags & LUO_BPF_OPEN_FLAGS & ~O_CLOEXEC) | O_NOCTTY;
+	return force_o_largefile() ? flags | O_LARGEFILE : flags;
 }
 
 __bpf_kfunc_start_defs();
@@ -130,7 +125,8 @@ __bpf_kfunc struct file *bpf_luo_open(struct luo_bpf_ctx *ctx, const char *path,
 	if (*name != '/')
 		return luo_bpf_null(bf, -EINVAL);
 
-	file = luo_bpf_file_or_null(bf, luo_bpf_filp_open(name, flags));
+	file = filp_open(name, luo_bpf_open_flags(flags), 0);
+	file = luo_bpf_file_or_null(bf, luo_bpf_not_own(file));
 	*room = file;
 	return file;
 }
@@ -186,6 +182,15 @@ static long luo_bpf_user_ioctl(struct file *file, u32 cmd, void *arg, u32 size)
 	return ret;
 }
 
+/* Whether the program may do @cmd on @file */
+static bool luo_bpf_may_ioctl(struct luo_bpf_file *bf, struct file *file,
+			      u32 cmd)
+{
+	if (!luo_bpf_ioctl_declared(bf->ops, cmd))
+		return false;
+	return bf->opened ? !!luo_bpf_opened(bf, file) : file == bf->file;
+}
+
 __bpf_kfunc_start_defs();
 
 /**
@@ -216,9 +221,7 @@ __bpf_kfunc int bpf_luo_ioctl(struct file *file, struct luo_bpf_ctx *ctx,
 
 	guard(luo_no_run_ctx)();
 
-	if (!luo_bpf_ioctl_declared(bf->ops, cmd))
-		return -EACCES;
-	if (bf->opened ? !luo_bpf_opened(bf, file) : file != bf->file)
+	if (!luo_bpf_may_ioctl(bf, file, cmd))
 		return -EACCES;
 	if (arg__nullable && arg__sz > LUO_BPF_IOCTL_MAX)
 		return -E2BIG;
@@ -230,6 +233,33 @@ __bpf_kfunc int bpf_luo_ioctl(struct file *file, struct luo_bpf_ctx *ctx,
 			return -ESRCH;
 		return luo_bpf_user_ioctl(file, cmd, arg__nullable, arg__sz);
 	}
+}
+
+/**
+ * bpf_luo_ioctl_value - do an ioctl whose argument is a number
+ * @file:  as for bpf_luo_ioctl()
+ * @ctx:   the file that is preserved or retrieved
+ * @cmd:   one of those that the handler declares, and none that takes a pointer: that
+ *         would be one into the memory of the task
+ * @value: its argument
+ *
+ * As bpf_luo_ioctl(), but with no memory.
+ *
+ * Context: preserve, freeze, retrieve.
+ * Return: what ioctl(2) returns, or -EACCES for an ioctl not declared or another
+ * file.
+ */
+__bpf_kfunc int bpf_luo_ioctl_value(struct file *file, struct luo_bpf_ctx *ctx,
+				    u32 cmd, u32 value)
+{
+	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
+
+	guard(luo_no_run_ctx)();
+
+	if (!luo_bpf_may_ioctl(bf, file, cmd))
+		return -EACCES;
+	scoped_with_creds(bf->cred ?: current_cred())
+		return luo_bpf_do_ioctl(file, cmd, value);
 }
 
 /**

@@ -28,6 +28,7 @@
 
 #include <linux/luo_bpf.h>
 #include <linux/kho/abi/luo_bpf.h>
+#include <linux/path.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
@@ -151,6 +152,7 @@ struct luo_bpf_opened {
  * @part:     which of them
  * @parts:    behind it: the files of the object that it stands for, if it does
  * @cred:     before the kexec: of who preserved it
+ * @root:     before the kexec: that task's root, if a path was asked for
  * @opened:   in retrieve: what the program has open
  * @message:  what the program said about a failure
  * @error:    why the last kfunc of this call returned NULL
@@ -171,6 +173,7 @@ struct luo_bpf_file {
 	u32 part;
 	struct luo_bpf_parts *parts;
 	const struct cred *cred;
+	struct path root;
 	struct luo_bpf_opened *opened;
 	char *message;
 	int error;

@@ -214,6 +214,7 @@ static void luo_bpf_file_free(struct luo_bpf_file *bf)
 	luo_bpf_object_drop(bf);
 	luo_bpf_record_free(&bf->record);
 	put_cred(bf->cred);
+	path_put(&bf->root);
 	kfree(bf);
 }
 

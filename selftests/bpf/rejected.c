@@ -30,6 +30,12 @@ static const struct {
 	{ "watch_released", "R2 .*(expected|must be|invalid)" },
 	{ "timerfd_overrun", "R3 and R4 memory, len pair leads to invalid memory access" },
 	{ "setopt_in_preserve", "bpf_luo_sock_setopt is not allowed" },
+	{ "open_same_in_preserve", "bpf_luo_open_same is not allowed" },
+	{ "path_in_retrieve", "bpf_luo_path is not allowed" },
+	{ "path_overrun", "R3 and R4 memory, len pair leads to invalid memory access" },
+	{ "same_unreleased", "Unreleased reference" },
+	{ "sync_other", "R2 (is|must be)" },
+	{ "ioctl_in_unpreserve", "bpf_luo_ioctl_value is not allowed" },
 	{ "other_type", "bpf_luo_error is not allowed" },
 };
 

@@ -21,6 +21,7 @@
 typedef uint8_t u8;
 typedef uint32_t u32;
 typedef uint64_t u64;
+typedef int64_t s64;
 typedef u64 phys_addr_t;
 
 #ifndef F_SEAL_EXEC
@@ -47,6 +48,7 @@ typedef u64 phys_addr_t;
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof(*(array)))
 #define GFP_KERNEL		0
 #define __packed		__attribute__((packed))
+#define __aligned(n)		__attribute__((aligned(n)))
 #define get_zeroed_page(gfp)	((unsigned long)calloc(1, PAGE_SIZE))
 #define free_page(addr)		free((void *)(addr))
 
