@@ -42,8 +42,18 @@ struct signalfd_ctx {
 	} sigmask;
 };
 
+struct super_block {
+	unsigned long s_flags;
+};
+
+struct inode {
+	u16 i_mode;
+	struct super_block *i_sb;
+};
+
 struct file {
 	void *private_data;
+	struct inode *f_inode;
 	unsigned int f_flags;
 	int references;		/* ours: taken by a constructor */
 };
