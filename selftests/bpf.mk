@@ -24,6 +24,22 @@ $(BIN)/progs/eventfd-2.bpf.o: BPF_FLAGS = -DVERSION=2
 $(BIN)/progs/eventfd-2.bpf.o: $(TOP)/bpf/handlers/eventfd.bpf.c $(VMLINUX_H)
 	$(BPF_COMPILE)
 
+# What scripts/new-handler begins, for the tests of that; its file type is any that there is.
+SKELETON := $(OBJ)/skeleton
+$(SKELETON)/bpf/handlers/skeleton.bpf.c: $(TOP)/scripts/new-handler $(wildcard $(TOP)/bpf/skeleton/*)
+	rm -rf $(SKELETON)
+	INTO=$(SKELETON) $< skeleton signalfd_fops
+$(SKELETON)/selftests/bpf/skeleton.c: $(SKELETON)/bpf/handlers/skeleton.bpf.c ;
+
+BPF_OBJS += $(BIN)/progs/skeleton.bpf.o
+$(BIN)/progs/skeleton.bpf.o: $(SKELETON)/bpf/handlers/skeleton.bpf.c $(VMLINUX_H)
+	$(BPF_COMPILE)
+
+BPF_PROGS += $(BIN)/bpf_skeleton
+$(OBJ)/bpf/skeleton.o: $(SKELETON)/selftests/bpf/skeleton.c $(OBJ)/include/linux/liveupdate.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
 -include $(wildcard $(BPF_OUT)/progs/*.d)
 
 BPF_SCRIPTS := $(patsubst $(TOP)/selftests/bpf/%,$(BIN)/%,$(wildcard $(TOP)/selftests/bpf/*.sh))
