@@ -12,9 +12,10 @@
  * Does not:	packets in flight. What is not the file's but the network's: addresses, routes,
  *		MTU, bridges, IFF_UP, ifindex, offloads (TUNSETOFFLOAD): set up again. Queues that
  *		are not preserved. The device is made in the retriever's network namespace, and
- *		takes CAP_NET_ADMIN there; if there is one of its name, that is attached to, as
- *		TUNSETIFF does.
- * Refused:	preserve: a device with a filter (TUNATTACHFILTER, TUNSETTXFILTER) or with a BPF
+ *		takes CAP_NET_ADMIN there; one of its name that is there and is as it was is
+ *		attached to, as by TUNSETIFF, and not changed.
+ * Refused:	preserve: a device that is not in the initial network namespace, for it would
+ *		leave its namespace; one with a filter (TUNATTACHFILTER, TUNSETTXFILTER) or with a BPF
  *		program (TUNSETSTEERINGEBPF, TUNSETFILTEREBPF), and a link type that was set.
  *		retrieve: if what is made, or is there under this name, is not as it was.
  *
@@ -56,6 +57,12 @@
 /* For TUNSETQUEUE */
 #define IFF_DETACH_QUEUE	0x0400
 
+/* For TUNSETIFF: not one that is there */
+#define IFF_TUN_EXCL		0x8000
+
+/* The initial network namespace, as stat(2) of /proc/self/ns/net shows it */
+#define NET_NS_INIT_INO		0xeffffff9
+
 #define FLAGS_OF_TUNSETIFF	(IFF_TUN | IFF_TAP | IFF_NAPI | IFF_NAPI_FRAGS | \
 				 IFF_BACKPRESSURE | IFF_MULTI_QUEUE | IFF_NO_PI | \
 				 IFF_ONE_QUEUE | IFF_VNET_HDR)
@@ -80,6 +87,12 @@ struct tun_struct___luo {
 	bool filter_attached;
 	struct tun_prog___luo *steering_prog;
 	struct tun_prog___luo *filter_prog;
+} LUO_KERNEL_TYPE;
+
+struct net_device___luo {
+	struct {
+		struct net *net;
+	} nd_net;
 } LUO_KERNEL_TYPE;
 
 struct tun_file___luo {
@@ -155,6 +168,18 @@ static void save(struct file *file, struct tun_state *state)
 				      BPF_CORE_READ(dev, dev_addr));
 }
 
+/* A kernel may have no other network namespace than the initial one. */
+static bool is_elsewhere(struct net_device *device)
+{
+	struct net_device___luo *dev = (void *)device;
+	struct net *net;
+
+	if (!bpf_core_field_exists(dev->nd_net.net))
+		return false;
+	net = BPF_CORE_READ(dev, nd_net.net);
+	return BPF_CORE_READ(net, ns.inum) != NET_NS_INIT_INO;
+}
+
 /* What would be lost, and changes what the device does */
 static int check(struct luo_bpf_ctx *luo, struct file *file)
 {
@@ -173,6 +198,10 @@ static int check(struct luo_bpf_ctx *luo, struct file *file)
 		return -EOPNOTSUPP;
 	}
 	dev = BPF_CORE_READ(tun, dev);
+	if (is_elsewhere(dev)) {
+		luo_report(luo, "the device is not in the initial network namespace");
+		return -EOPNOTSUPP;
+	}
 	type = BPF_CORE_READ(dev, type);
 	expected = BPF_CORE_READ(tun, flags) & IFF_TAP ? ARPHRD_ETHER : ARPHRD_NONE;
 	if (type != expected) {
@@ -223,12 +252,13 @@ static int set_number(struct luo_bpf_ctx *luo, struct file *file, __u32 cmd, __s
 	return bpf_luo_ioctl(file, luo, cmd, &number, sizeof(number));
 }
 
-static int attach(struct luo_bpf_ctx *luo, struct file *file, const struct tun_state *state)
+static int attach(struct luo_bpf_ctx *luo, struct file *file, const struct tun_state *state,
+		  __u16 exclusive)
 {
 	struct tun_request request = {};
 
 	__builtin_memcpy(request.name, state->name, sizeof(request.name));
-	request.flags = state->flags & FLAGS_OF_TUNSETIFF;
+	request.flags = (state->flags & FLAGS_OF_TUNSETIFF) | exclusive;
 	return bpf_luo_ioctl(file, luo, TUNSETIFF, &request, sizeof(request));
 }
 
@@ -274,15 +304,10 @@ static int detach(struct luo_bpf_ctx *luo, struct file *file, const struct tun_s
 	return bpf_luo_ioctl(file, luo, TUNSETQUEUE, &request, sizeof(request));
 }
 
-static int restore(struct luo_bpf_ctx *luo, struct file *file, const struct tun_state *state)
+static int set_up(struct luo_bpf_ctx *luo, struct file *file, const struct tun_state *state)
 {
-	int err = attach(luo, file, state);
+	int err = set_owners(luo, file, state);
 
-	if (err) {
-		luo_report(luo, "the device can't be made or attached to");
-		return err;
-	}
-	err = set_owners(luo, file, state);
 	if (!err)
 		err = set_header(luo, file, state);
 	if (!err && state->sndbuf > 0)
@@ -291,6 +316,23 @@ static int restore(struct luo_bpf_ctx *luo, struct file *file, const struct tun_
 		err = set_address(luo, file, state);
 	if (!err && state->flags & IFF_PERSIST)
 		err = bpf_luo_ioctl_value(file, luo, TUNSETPERSIST, 1);
+	return err;
+}
+
+/* A device that is there may be somebody else's: nothing of it is set. */
+static int restore(struct luo_bpf_ctx *luo, struct file *file, const struct tun_state *state)
+{
+	int err = attach(luo, file, state, IFF_TUN_EXCL);
+	bool made = !err;
+
+	if (err == -EBUSY)
+		err = attach(luo, file, state, 0);
+	if (err) {
+		luo_report(luo, "the device can't be made or attached to");
+		return err;
+	}
+	if (made)
+		err = set_up(luo, file, state);
 	if (!err)
 		err = detach(luo, file, state);
 	if (err)

@@ -78,8 +78,8 @@ static int luo_bpf_lock_take(struct file *file,
 	struct file_lock fl;
 	int err;
 
-	if (ser->write && ser->kind == LUO_BPF_LOCK_OFD &&
-	    !(file->f_mode & FMODE_WRITE))
+	if (ser->kind == LUO_BPF_LOCK_OFD &&
+	    !(file->f_mode & (ser->write ? FMODE_WRITE : FMODE_READ)))
 		return -EBADF;
 
 	locks_init_lock(&fl);

@@ -18,6 +18,7 @@
 #include <linux/fs_struct.h>
 #include <linux/kho/abi/luo_bpf_file.h>
 #include <linux/limits.h>
+#include <linux/magic.h>
 #include <linux/namei.h>
 #include <linux/path.h>
 #include <linux/slab.h>
@@ -35,11 +36,16 @@ static int luo_bpf_shown(const char *path)
 	return strnlen(path, LUO_BPF_SHOWN);
 }
 
-/* Files that are there after a kexec, and have an identity that is */
+/*
+ * Files that are there after a kexec, and have an identity that is. Those of FAT
+ * get another inode number each time they are loaded.
+ */
 static bool luo_bpf_fs_lasts(const struct super_block *sb)
 {
 	return sb->s_type->fs_flags & FS_REQUIRES_DEV && sb->s_export_op &&
-	       sb->s_export_op->fh_to_dentry;
+	       sb->s_export_op->fh_to_dentry &&
+	       sb->s_magic != MSDOS_SUPER_MAGIC &&
+	       sb->s_magic != EXFAT_SUPER_MAGIC;
 }
 
 static int luo_bpf_identify_fs(const struct path *path,

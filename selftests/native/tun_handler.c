@@ -12,7 +12,16 @@
 typedef struct { u32 val; } kuid_t;
 typedef struct { u32 val; } kgid_t;
 
+#define bpf_core_field_exists(field) has_namespaces
+
+static bool has_namespaces;
+
+struct net {
+	struct { u32 inum; } ns;
+};
+
 struct net_device {
+	struct { struct net *net; } nd_net;
 	char name[16];
 	u16 type;
 	unsigned char *dev_addr;
@@ -41,6 +50,9 @@ static u32 fails;		/* this ioctl */
 static u32 ignores;		/* this one has no effect */
 static int no_open;
 static u32 open_flags;
+static struct net namespace;
+static bool is_there;		/* a device of the name, in the next kernel */
+static u32 there_owner;
 
 static void driver_reset(struct driver *driver)
 {
@@ -89,13 +101,26 @@ static int set_flag(u32 flag, bool on)
 	return 0;
 }
 
-static void tunsetiff(const struct tun_request *request)
+static int tunsetiff(const struct tun_request *request)
 {
+	if (is_there && request->flags & IFF_TUN_EXCL)
+		return -EBUSY;
 	new.queue.tun = &new.tun;
-	new.tun.flags = request->flags;
+	new.tun.flags = request->flags & ~IFF_TUN_EXCL;
 	memcpy(new.dev.name, request->name, sizeof(new.dev.name));
 	new.dev.type = request->flags & IFF_TAP ? ARPHRD_ETHER : ARPHRD_NONE;
 	memset(new.address, request->flags & IFF_TAP ? 0xee : 0, sizeof(new.address));
+	if (is_there) {
+		new.tun.owner.val = there_owner;
+		memcpy(new.address, old.address, ETH_ALEN);
+	}
+	return 0;
+}
+
+/* Of a device that was there, nothing may be set. */
+static bool forbidden(u32 cmd)
+{
+	return is_there && cmd != TUNSETIFF && cmd != TUNSETQUEUE;
 }
 
 static int bpf_luo_ioctl(struct file *file, struct luo_bpf_ctx *ctx, u32 cmd, void *arg, u32 size)
@@ -108,14 +133,15 @@ static int bpf_luo_ioctl(struct file *file, struct luo_bpf_ctx *ctx, u32 cmd, vo
 		abort();
 	if (size != ((cmd == TUNSETIFF || cmd == TUNSETQUEUE || cmd == SIOCSIFHWADDR) ? 40 : 4))
 		abort();
+	if (forbidden(cmd))
+		abort();
 	if (cmd == fails)
 		return -EPERM;
 	if (cmd == ignores)
 		return 0;
 	switch (cmd) {
 	case TUNSETIFF:
-		tunsetiff(request);
-		return 0;
+		return tunsetiff(request);
 	case TUNSETQUEUE:
 		new.queue.detached = request->flags == IFF_DETACH_QUEUE ? &new.tun : NULL;
 		return 0;
@@ -139,7 +165,7 @@ static int bpf_luo_ioctl(struct file *file, struct luo_bpf_ctx *ctx, u32 cmd, vo
 static int bpf_luo_ioctl_value(struct file *file, struct luo_bpf_ctx *ctx, u32 cmd, u32 value)
 {
 	(void)ctx;
-	if (file != &new.file || !declared(cmd))
+	if (file != &new.file || !declared(cmd) || forbidden(cmd))
 		abort();
 	if (cmd == fails)
 		return -EPERM;
@@ -165,7 +191,12 @@ static void make(const char *name, u32 flags)
 	fails = 0;
 	ignores = 0;
 	no_open = 0;
+	is_there = false;
+	there_owner = NOBODY;
+	has_namespaces = true;
+	namespace.ns.inum = NET_NS_INIT_INO;
 	driver_reset(&old);
+	old.dev.nd_net.net = &namespace;
 	old.queue.tun = &old.tun;
 	old.tun.flags = flags;
 	strcpy(old.dev.name, name);
@@ -255,9 +286,29 @@ static bool test_refused(void)
 	old.tun.filter_prog = prog;
 	if (!refused())
 		return false;
+	make("luo0", IFF_TAP);
+	namespace.ns.inum++;
+	if (!refused())
+		return false;
+	has_namespaces = false;
+	if (tun.preserve(&luo, &old.file))
+		return false;
 	make("luo0", IFF_TUN);
 	old.dev.type = 776;
 	return refused();
+}
+
+/* A device of the name: attached to if it is as it was, else left alone. */
+static bool test_there(void)
+{
+	make("luo0", IFF_TAP);
+	is_there = true;
+	if (pass() || !same())
+		return false;
+	make("luo0", IFF_TAP);
+	is_there = true;
+	there_owner = 1000;
+	return pass() == -EBUSY && !shim.set && !new.file.references;
 }
 
 static bool test_lost(void)
@@ -328,14 +379,15 @@ static bool test_damage(void)
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(8);
+	ksft_set_plan(9);
 	ksft_test_result(test_flags(), "any flags come back\n");
 	ksft_test_result(test_values(), "name, owners, sizes and a detached queue do\n");
 	ksft_test_result(test_bare(), "a file without a device does\n");
-	ksft_test_result(test_refused(), "filters, programs and link types are refused\n");
+	ksft_test_result(test_refused(), "filters, programs, link types and other namespaces are refused\n");
 	ksft_test_result(test_lost(), "a filter after preserve: retrieve fails\n");
 	ksft_test_result(test_ioctls_fail(), "any ioctl that fails: so does retrieve, once\n");
 	ksft_test_result(test_verified(), "a device that is not as it was is refused\n");
+	ksft_test_result(test_there(), "a device that is there is not changed\n");
 	ksft_test_result(test_damage(), "a damaged record is refused\n");
 	shim_reset();
 	ksft_finished();
