@@ -236,7 +236,7 @@ static void check_handler(int luo, int i)
 	sum = preserved + retrieved + finished;
 	tap_note("%s: PRESERVE_FD %ld, RETRIEVE_FD %ld, FINISH %ld instructions a file", handler,
 		 preserved, retrieved, finished);
-	check(labs(sum - documented[i]) * 10 <= documented[i] || !counts(),
+	check(labs(sum - documented[i]) * 4 <= documented[i] || !counts(),
 	      "%s: a file's life is %ld instructions, documented are %ld", handler, sum,
 	      documented[i]);
 }
