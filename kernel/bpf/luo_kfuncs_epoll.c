@@ -22,8 +22,8 @@ __bpf_kfunc_start_defs();
  * @item__sz: its size
  *
  * Context: preserve, freeze.
- * Return: 0, -ENOENT if there is none, -EINVAL for another file or size, -EINTR if
- * the task is being killed.
+ * Return: 0, -ENOENT if there is none, -EINVAL for another file or size, -EBUSY if
+ * another task is at it and does not end, -EINTR if the task is being killed.
  */
 __bpf_kfunc int bpf_luo_epoll_next(struct luo_bpf_ctx *ctx, struct file *file,
 				   void *item, u32 item__sz)
@@ -37,6 +37,9 @@ __bpf_kfunc int bpf_luo_epoll_next(struct luo_bpf_ctx *ctx, struct file *file,
 		return -EINVAL;
 	memcpy(&next, item, sizeof(next));
 	err = eventpoll_next(file, &next);
+	if (err == -EBUSY)
+		luo_bpf_message(luo_bpf_file_of(ctx),
+				"another task is at it, and does not end");
 	if (!err)
 		memcpy(item, &next, sizeof(next));
 	return err;

@@ -13,6 +13,7 @@
 #include <linux/highmem.h>
 #include <linux/kho/abi/luo_pipe.h>
 #include <linux/log2.h>
+#include <linux/luo_lock.h>
 #include <linux/mm.h>
 #include <linux/pipe_fs_i.h>
 
@@ -216,8 +217,10 @@ __bpf_kfunc int bpf_luo_pipe_reserve(struct luo_bpf_ctx *ctx, struct file *file)
  * The blob becomes a copy, and just as large.
  *
  * Context: freeze.
- * Return: 0, -EINVAL for another file, -EINTR if the task is being killed, -EIO for
- * a page of a file that can't be read, or as bpf_luo_blob_resize().
+ * Return: 0, -EINVAL for another file, -EBUSY if another task is at it and does not
+ * end, as splice(2) that waits for a socket; -EINTR if the task is being killed,
+ * -EIO for a page of a file that can't be read, or as bpf_luo_blob_resize(), for
+ * the pipe may hold more than when it was preserved.
  */
 __bpf_kfunc int bpf_luo_pipe_save(struct luo_bpf_ctx *ctx, struct file *file)
 {
@@ -230,9 +233,15 @@ __bpf_kfunc int bpf_luo_pipe_save(struct luo_bpf_ctx *ctx, struct file *file)
 
 	guard(luo_no_run_ctx)();
 
-	/* Who writes holds it, and may be waiting for a page of its memory. */
-	if (mutex_lock_killable(&pipe->mutex))
-		return -EINTR;
+	/*
+	 * Who writes may hold it while it waits for a page of its memory, and that
+	 * for the freeze to be over.
+	 */
+	err = luo_lock_briefly(&pipe->mutex);
+	if (err == -EBUSY)
+		luo_bpf_message(bf, "another task is at it, and does not end");
+	if (err)
+		return err;
 	err = bpf_luo_blob_resize(ctx, luo_pipe_saved_size(pipe));
 	if (!err)
 		err = luo_pipe_save(&bf->record, pipe);
