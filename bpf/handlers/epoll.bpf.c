@@ -16,20 +16,30 @@
  *		signalfd shows the signals of the process that retrieves the epoll file, as
  *		it does those of the one that called epoll_ctl(2): add it again.
  * Refused:	at retrieve, as long as a watched file can't be retrieved, with its errno: the
- *		others alone would be a loop that waits in vain. More than 600,000 watches:
- *		ENOSPC.
+ *		others alone would be a loop that waits in vain. At preserve, more than
+ *		600,000 watches: ENOSPC; another task that is at the epoll file and does not
+ *		end, as epoll_wait(2) into memory that is held back: EBUSY.
+ * Lost:	for these reasons at the freeze, or when there is no memory for watches added
+ *		since it was preserved (ENOMEM): the kexec goes on, the log has a line, and
+ *		retrieve returns that errno.
+ * Counts:	for the limit on a user's watches (max_user_watches) as those of who
+ *		retrieves it.
  *
  * State:	struct epoll_state below, and struct epoll_watch, one by one, as blob;
  *		version 1.
  */
 #include "luo_handler.bpf.h"
 
-#define MAX_WATCHES 600000
 #define GROW 64		/* by so many, not one by one */
+
+/* So many fit into max_bytes. */
+const volatile __u32 max_watches = 600000;
 
 struct epoll_state {
 	__u32 watches;
 	__u32 left_out;
+	__s32 lost;		/* why it can't come back, found out by freeze; or 0 */
+	__u32 reserved;
 };
 
 struct epoll_watch {
@@ -49,6 +59,12 @@ static void left_out(struct luo_bpf_ctx *luo, __u64 n)
 	bpf_luo_notice(luo, text, sizeof(text));
 }
 
+static int too_many(struct luo_bpf_ctx *luo)
+{
+	luo_report(luo, "it watches more files than can be carried over");
+	return -ENOSPC;
+}
+
 /* Memory for all that may turn out to be in the session. */
 int LUO_PROG(preserve, struct luo_bpf_ctx *luo, struct file *file)
 {
@@ -58,14 +74,14 @@ int LUO_PROG(preserve, struct luo_bpf_ctx *luo, struct file *file)
 
 	if (!luo_state(luo, struct epoll_state))
 		return bpf_luo_error(luo);
-	bpf_for(i, 0, MAX_WATCHES + 1) {
+	bpf_for(i, 0, max_watches + 1) {
 		err = bpf_luo_epoll_next(luo, file, &item, sizeof(item));
 		if (!err && i % GROW == 0)
 			err = bpf_luo_blob_resize(luo, (i + GROW) * sizeof(struct epoll_watch));
 		if (err)
 			break;
 	}
-	return err == -ENOENT ? 0 : err;
+	return err == -ENOENT ? 0 : err ?: too_many(luo);
 }
 
 static int save(struct luo_bpf_ctx *luo, struct epoll_state *state, struct luo_epoll_item *item)
@@ -92,19 +108,13 @@ static int save(struct luo_bpf_ctx *luo, struct epoll_state *state, struct luo_e
 	return bpf_luo_blob_write(luo, n * sizeof(watch), &watch, sizeof(watch));
 }
 
-/* All files of the session are known. */
-int LUO_PROG(freeze, struct luo_bpf_ctx *luo, struct file *file)
+static int save_all(struct luo_bpf_ctx *luo, struct file *file, struct epoll_state *state)
 {
-	struct epoll_state *state = luo_state(luo, struct epoll_state);
 	struct luo_epoll_item item = {};
 	__u32 i;
 	int err = 0;
 
-	if (!state)
-		return bpf_luo_error(luo);
-	state->watches = 0;
-	state->left_out = 0;
-	bpf_for(i, 0, MAX_WATCHES + 1) {
+	bpf_for(i, 0, max_watches + 1) {
 		err = bpf_luo_epoll_next(luo, file, &item, sizeof(item));
 		if (!err)
 			err = save(luo, state, &item);
@@ -112,9 +122,26 @@ int LUO_PROG(freeze, struct luo_bpf_ctx *luo, struct file *file)
 			break;
 	}
 	if (err != -ENOENT)
-		return err ?: -ENOSPC;
-	left_out(luo, state->left_out);
+		return err ?: too_many(luo);
 	return bpf_luo_blob_resize(luo, state->watches * sizeof(struct epoll_watch));
+}
+
+/* All files of the session are known. */
+int LUO_PROG(freeze, struct luo_bpf_ctx *luo, struct file *file)
+{
+	struct epoll_state *state = luo_state(luo, struct epoll_state);
+	int err;
+
+	if (!state)
+		return bpf_luo_error(luo);
+	state->watches = 0;
+	state->left_out = 0;
+	state->lost = 0;
+	err = save_all(luo, file, state);
+	if (err)
+		return luo_lost(luo, &state->lost, err);
+	left_out(luo, state->left_out);
+	return 0;
 }
 
 static int watch(struct luo_bpf_ctx *luo, struct file *epoll, __u32 n)
@@ -152,6 +179,8 @@ int LUO_PROG(retrieve, struct luo_bpf_ctx *luo)
 
 	if (!state)
 		return bpf_luo_error(luo);
+	if (state->lost)
+		return luo_was_lost(luo, state->lost);
 	if (bpf_luo_blob_size(luo) != state->watches * sizeof(struct epoll_watch)) {
 		luo_report(luo, "not the state of an epoll file");
 		return -EUCLEAN;

@@ -15,6 +15,12 @@
  *		opened in this way to both read and write, and queues of notifications:
  *		EOPNOTSUPP; a pipe that can hold more than 64 MiB: ENOSPC. At retrieve, one
  *		that is larger than who retrieves it may have: EPERM.
+ * Lost:	at the freeze, both ends, and the kexec goes on: when another task is at the
+ *		pipe and does not end, as splice(2) that waits for a socket (EBUSY); when the
+ *		pipe can hold more than when it was preserved, and there is no memory for what
+ *		is in it (ENOMEM), or it is more than 64 MiB (ENOSPC); a page of a file that
+ *		can't be read (EIO). The log has a line; retrieve returns that errno.
+ * Counts:	for the limits on a user's pipes as one of who retrieves it.
  *
  * State:	struct pipe_state below; version 1. Blob, of the end that was preserved first:
  *		<linux/kho/abi/luo_pipe.h>.
@@ -28,7 +34,7 @@ struct pipe_state {
 	__u32 slots;	/* how many buffers it can have */
 	__u32 ends;	/* mask of those that are preserved */
 	__u32 end;	/* which one this is */
-	__u32 reserved;
+	__s32 lost;	/* why it can't come back, found out by freeze; or 0 */
 };
 
 static int refuse(struct luo_bpf_ctx *luo, int err)
@@ -80,7 +86,10 @@ int LUO_PROG(freeze, struct luo_bpf_ctx *luo, struct file *file)
 	state->first = first;
 	state->slots = pipe->max_usage;
 	state->ends = bpf_luo_object_parts(luo);
-	return first == luo->token ? bpf_luo_pipe_save(luo, file) : 0;
+	state->lost = 0;
+	if (first != luo->token)
+		return 0;
+	return luo_lost(luo, &state->lost, bpf_luo_pipe_save(luo, file));
 }
 
 int LUO_PROG(retrieve, struct luo_bpf_ctx *luo)
@@ -91,6 +100,8 @@ int LUO_PROG(retrieve, struct luo_bpf_ctx *luo)
 
 	if (!state)
 		return bpf_luo_error(luo);
+	if (state->lost)
+		return luo_was_lost(luo, state->lost);
 	if (state->first == luo->token)
 		err = bpf_luo_pipe(luo, state->slots, state->ends);
 	if (err)

@@ -8,16 +8,18 @@
  *		options of `options` below, timeouts, the sizes of buffers, SO_INQ; user and
  *		group of SO_PEERCRED; and, as for every file, O_NONBLOCK.
  * Does not:	processes: SO_PEERCRED and SCM_CREDENTIALS say 0 for those of the old kernel,
- *		SO_PEERPIDFD that there is none, SO_PEERGROUPS that of who retrieves. An
+ *		SO_PEERPIDFD that there is none, SO_PEERGROUPS that it has none. An
  *		address that the kernel gave it (SO_PASSCRED): it gets another one. What is
  *		sent or read on other CPUs between the freeze and the kexec. The network
  *		namespace is that of who retrieves it.
  * Refused:	at preserve, a socket that is not connected, or whose other end is closed:
- *		ENOTCONN; one that has a name, was connected to one that has, or has a filter
- *		or is in a sockmap: EOPNOTSUPP; the other end in another session: EXDEV; file
- *		descriptors in a message that nobody has read: EBUSY, and at the freeze, too.
- *		At retrieve, an end whose other end was not preserved: ENOTCONN; larger
- *		buffers than who retrieves it may set: EPERM.
+ *		ENOTCONN; one of which either end has a name, a filter, or is in a sockmap:
+ *		EOPNOTSUPP; the other end in another session: EXDEV; file descriptors in a
+ *		message that nobody has read: EBUSY; more than 64 MiB that nobody has read:
+ *		ENOSPC. At retrieve, larger buffers than who retrieves it may set: EPERM.
+ * Lost:	at the freeze, for the same reasons, or because the other end was not
+ *		preserved or was closed (ENOTCONN), or there is no memory (ENOMEM): the kexec
+ *		goes on, the log has a line, and retrieve returns that errno.
  *
  * State:	struct unix_state below; version 1. Blob, of the end that was preserved first:
  *		<linux/kho/abi/luo_unix.h>.
@@ -67,6 +69,8 @@ struct unix_state {
 	__s64 sndtimeo[2];
 	__s64 rcvtimeo[2];
 	__s32 option[16];
+	__s32 lost;		/* why it can't come back, found out by freeze; or 0 */
+	__u32 reserved;
 };
 
 static struct unix_sock *unix_of(struct file *file)
@@ -105,8 +109,9 @@ static int check(struct luo_bpf_ctx *luo, struct unix_sock *sock)
 		luo_report(luo, "it is not one of a pair without names");
 		return -EOPNOTSUPP;
 	}
-	if (sock->sk.sk_filter || sock->sk.sk_user_data) {
-		luo_report(luo, "it has a filter, or is in a sockmap");
+	if (sock->sk.sk_filter || sock->sk.sk_user_data || peer->sk.sk_filter ||
+	    peer->sk.sk_user_data) {
+		luo_report(luo, "one end has a filter, or is in a sockmap");
 		return -EOPNOTSUPP;
 	}
 	return 0;
@@ -179,19 +184,25 @@ int LUO_PROG(preserve, struct luo_bpf_ctx *luo, struct file *file)
 	return err ?: save(luo, file, state);
 }
 
-/* Both ends are known, if they are preserved. */
+/* Both ends are known, if they are preserved; what they are at may have changed. */
 int LUO_PROG(freeze, struct luo_bpf_ctx *luo, struct file *file)
 {
 	struct unix_state *state = luo_state(luo, struct unix_state);
-	int err;
+	int err = 0;
 
 	if (!state)
 		return bpf_luo_error(luo);
-	err = check(luo, unix_of(file));
-	if (err)
-		return err;
+	state->lost = 0;
 	state->ends = bpf_luo_object_parts(luo);
-	return save(luo, file, state);
+	if (state->ends != BOTH) {
+		luo_report(luo, "the other end is not preserved");
+		err = -ENOTCONN;
+	}
+	if (!err)
+		err = check(luo, unix_of(file));
+	if (!err)
+		err = save(luo, file, state);
+	return luo_lost(luo, &state->lost, err);
 }
 
 /* What it has already needs no right to be set. */
@@ -262,6 +273,8 @@ int LUO_PROG(retrieve, struct luo_bpf_ctx *luo)
 		luo_report(luo, "the other end was not preserved");
 		return -ENOTCONN;
 	}
+	if (state->lost)
+		return luo_was_lost(luo, state->lost);
 	if (state->first == luo->token)
 		err = bpf_luo_unix_pair(luo, state->type, state->shutdown[0], state->shutdown[1]);
 	if (err)

@@ -19,6 +19,7 @@
 /* Macros are not in BTF. */
 #define EPERM		1
 #define ENOENT		2
+#define EINTR		4
 #define EIO		5
 #define ENOMEM		12
 #define EBUSY		16
@@ -69,6 +70,32 @@
 									\
 	bpf_luo_report(luo, luo_text, sizeof(luo_text));		\
 })
+
+/*
+ * In freeze: what to return for a file that can't be carried over any more. Others would
+ * be refused their kexec for it, by anybody who can do something to the file; so it is this
+ * file alone that does not come back. @lost is kept, for retrieve to return. Not so when
+ * the task that asks for the kexec is being killed: then there is none.
+ */
+static inline int luo_lost(struct luo_bpf_ctx *luo, __s32 *lost, int err)
+{
+	char text[] = "it will not come back";
+
+	*lost = err;
+	if (!err || err == -EINTR)
+		return err;
+	bpf_luo_notice(luo, text, sizeof(text));
+	bpf_luo_blob_resize(luo, 0);
+	return 0;
+}
+
+/* In retrieve: why it does not */
+static inline int luo_was_lost(struct luo_bpf_ctx *luo, __s32 lost)
+{
+	if (lost)
+		luo_report(luo, "it could not be carried over: the previous kernel's log says why");
+	return lost;
+}
 
 char LICENSE[] SEC("license") = "GPL";
 

@@ -241,7 +241,9 @@ __bpf_kfunc int bpf_luo_error(struct luo_bpf_ctx *ctx)
  * @msg__sz: size of the buffer that it is in
  *
  * A line in the kernel log, though nothing fails: a part of the file's state that is
- * left behind.
+ * left behind, or in freeze that the file will not come back. What a function or
+ * the program itself said of a failure (bpf_luo_report()) stands behind it, and is
+ * done with.
  *
  * Context: any callback but can_preserve and get_id.
  * Return: 0 or -ENOMEM.
@@ -254,8 +256,11 @@ __bpf_kfunc int bpf_luo_notice(struct luo_bpf_ctx *ctx, const char *msg,
 
 	if (!message)
 		return -ENOMEM;
-	pr_notice("luo: '%s': file %#llx of session '%s': %s\n",
-		  bf->handler->fh.compatible, ctx->token, ctx->session, message);
+	pr_notice("luo: '%s': file %#llx of session '%s': %s%s%s\n",
+		  bf->handler->fh.compatible, ctx->token, ctx->session, message,
+		  bf->message ? ": " : "", bf->message ?: "");
+	kfree(bf->message);
+	bf->message = NULL;
 	return 0;
 }
 

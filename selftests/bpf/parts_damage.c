@@ -67,6 +67,7 @@ static const struct way pipe_ways[] = {
 	{ "it is the other end", 0, 16, 4, 1, -EPERM },
 	{ "it is a third end", 0, 16, 4, 2, -ENOENT },
 	{ "it is an end far away", 0, 16, 4, 1U << 31, -ENOENT },
+	{ "lost for no errno", 0, 20, 4, 5, -EINVAL },
 	{ "an empty buffer", 1, 0, 4, 0, -EUCLEAN },
 	{ "a buffer cut short", 1, 0, 4, 5, -EUCLEAN },
 	{ "a long buffer", 1, 0, 4, 11, -EUCLEAN },
@@ -103,6 +104,7 @@ static const struct way socketpair_ways[] = {
 	{ "a timeout of too many microseconds", 0, 56, 8, 5000000, -EDOM },
 	{ "an option", 0, 80, 4, UINT32_MAX, ANY },
 	{ "an option out of range", 0, 92, 4, 1U << 31, ANY },
+	{ "lost for no errno", 0, 144, 4, 1U << 31, -EINVAL },
 	{ "an endless message", 1, 0, 4, UINT32_MAX, -EUCLEAN },
 	{ "a long message", 1, 0, 4, 11, -EUCLEAN },
 	{ "an empty message in a stream", 1, 0, 4, 0, -EUCLEAN },
@@ -130,6 +132,7 @@ static const struct way epoll_ways[] = {
 	{ "watches itself", 1, 0, 8, 4, -ELOOP },
 	{ "events that can't be", 1, 16, 4, UINT32_MAX, -EINVAL },
 	{ "no descriptor", 1, 20, 4, UINT32_MAX, ANY },
+	{ "lost for no errno", 0, 8, 4, 1, -EINVAL },
 	{}
 };
 
