@@ -33,28 +33,32 @@ static struct sock *luo_unix_of(struct file *file)
 	return sock && sock->sk->sk_family == AF_UNIX ? sock->sk : NULL;
 }
 
+/* Who reads from a stream counts without the lock of the queue: to be asked once. */
 static u32 luo_unix_left(struct sk_buff *skb)
 {
-	return skb->len - UNIXCB(skb).consumed;
+	return skb->len - READ_ONCE(UNIXCB(skb).consumed);
 }
 
 /* What a stream has of a message that was read is no message. */
-static bool luo_unix_is_read(struct sock *sk, struct sk_buff *skb)
+static bool luo_unix_is_read(struct sock *sk, u32 left)
 {
-	return sk->sk_type == SOCK_STREAM && !luo_unix_left(skb);
+	return sk->sk_type == SOCK_STREAM && !left;
 }
 
-static int luo_unix_size(struct luo_bpf_file *bf, struct sock *sk, u64 *size)
+static int luo_unix_size(struct sock *sk, u64 *size)
 {
 	struct sk_buff *skb;
 
 	guard(spinlock)(&sk->sk_receive_queue.lock);
 
+	*size = 0;
 	skb_queue_walk(&sk->sk_receive_queue, skb) {
-		if (UNIXCB(skb).fp)
+		u32 left = luo_unix_left(skb);
+
+		if (READ_ONCE(UNIXCB(skb).fp))
 			return -EBUSY;
-		if (!luo_unix_is_read(sk, skb))
-			*size += sizeof(struct luo_unix_msg_ser) + luo_unix_left(skb);
+		if (!luo_unix_is_read(sk, left))
+			*size += sizeof(struct luo_unix_msg_ser) + left;
 	}
 	return 0;
 }
@@ -63,7 +67,7 @@ static int luo_unix_size(struct luo_bpf_file *bf, struct sock *sk, u64 *size)
  * struct luo_unix_copy - where a copy is
  * @rec:    the record; there is room for it
  * @offset: in the blob
- * @limit:  end of the blob
+ * @limit:  end of the blob, or of what is there for one queue
  * @page:   contents go through it
  * @socks:  both ends
  */
@@ -78,7 +82,6 @@ struct luo_unix_copy {
 static void luo_unix_describe(struct sock *sk, struct sk_buff *skb,
 			      struct luo_unix_msg_ser *msg)
 {
-	msg->len = luo_unix_left(skb);
 	msg->time = ktime_to_ns(skb->tstamp);
 	if (UNIXCB(skb).pid) {
 		msg->flags |= LUO_UNIX_CREDS;
@@ -92,10 +95,10 @@ static void luo_unix_describe(struct sock *sk, struct sk_buff *skb,
 }
 
 static int luo_unix_save_msg(struct luo_unix_copy *copy, unsigned int end,
-			     struct sk_buff *skb)
+			     struct sk_buff *skb, u32 left)
 {
-	struct luo_unix_msg_ser msg = { .end = end };
-	u32 at = UNIXCB(skb).consumed;
+	struct luo_unix_msg_ser msg = { .end = end, .len = left };
+	u32 at = skb->len - left;
 	int err;
 
 	luo_unix_describe(copy->socks[end], skb, &msg);
@@ -123,15 +126,16 @@ static int luo_unix_save_queue(struct luo_unix_copy *copy, unsigned int end)
 	guard(spinlock)(&sk->sk_receive_queue.lock);
 
 	skb_queue_walk(&sk->sk_receive_queue, skb) {
-		u64 size = sizeof(struct luo_unix_msg_ser) + luo_unix_left(skb);
+		u32 left = luo_unix_left(skb);
 
-		if (luo_unix_is_read(sk, skb))
+		if (luo_unix_is_read(sk, left))
 			continue;
-		if (UNIXCB(skb).fp)
+		if (READ_ONCE(UNIXCB(skb).fp))
 			return -EBUSY;
-		if (size > copy->limit - copy->offset)
+		if (sizeof(struct luo_unix_msg_ser) + left >
+		    copy->limit - copy->offset)
 			return 0;
-		err = luo_unix_save_msg(copy, end, skb);
+		err = luo_unix_save_msg(copy, end, skb, left);
 		if (err)
 			return err;
 	}
@@ -140,15 +144,18 @@ static int luo_unix_save_queue(struct luo_unix_copy *copy, unsigned int end)
 
 static int luo_unix_save(struct luo_bpf_file *bf, struct luo_unix_copy *copy)
 {
+	u64 size[2];
 	int err = 0;
 
-	copy->limit = 0;
 	for (int i = 0; !err && i < 2; i++)
-		err = luo_unix_size(bf, copy->socks[i], &copy->limit);
+		err = luo_unix_size(copy->socks[i], &size[i]);
 	if (!err)
-		err = bpf_luo_blob_resize(&bf->ctx, copy->limit);
-	for (int i = 0; !err && i < 2; i++)
+		err = bpf_luo_blob_resize(&bf->ctx, size[0] + size[1]);
+	/* What comes meanwhile to one end has no share of the other's room. */
+	for (int i = 0; !err && i < 2; i++) {
+		copy->limit = copy->offset + size[i];
 		err = luo_unix_save_queue(copy, i);
+	}
 	if (err == -EBUSY)
 		luo_bpf_message(bf, "there are file descriptors in a message that nobody has read");
 	return err ?: bpf_luo_blob_resize(&bf->ctx, copy->offset);
@@ -321,8 +328,8 @@ __bpf_kfunc_start_defs();
  * The blob becomes a copy of what both have in their queues, and just as large.
  *
  * Context: preserve, freeze.
- * Return: 0, -EINVAL for another file or end, -ENOTCONN if it has no peer, -EBUSY
- * for file descriptors in a message, -ENOMEM, or as bpf_luo_blob_resize().
+ * Return: 0, -EINVAL for another file or end, -ENOTCONN if it has no peer or that
+ * has another one, -EBUSY for file descriptors in a message, -ENOMEM, or as bpf_luo_blob_resize().
  */
 __bpf_kfunc int bpf_luo_unix_save(struct luo_bpf_ctx *ctx, struct file *file,
 				  u32 end)
@@ -339,6 +346,11 @@ __bpf_kfunc int bpf_luo_unix_save(struct luo_bpf_ctx *ctx, struct file *file,
 	peer = unix_peer_get(sk);
 	if (!peer)
 		return -ENOTCONN;
+	/* A datagram socket that anybody may send to is nobody's peer. */
+	if (READ_ONCE(unix_peer(peer)) != sk) {
+		sock_put(peer);
+		return -ENOTCONN;
+	}
 
 	copy.socks[end] = sk;
 	copy.socks[!end] = peer;
