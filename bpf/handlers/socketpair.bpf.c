@@ -258,7 +258,7 @@ static int set_options(struct luo_bpf_ctx *luo, struct file *file, struct unix_s
 		err = bpf_luo_sock_setopt(file, SO_INQ, &one, sizeof(one));
 	for (int i = 0; i < (int)OPTIONS && !err; i++)
 		err = set_option(file, options[i], state->option[i]);
-	return err ?: bpf_luo_unix_peercred(file, state->peer_uid, state->peer_gid);
+	return err ?: bpf_luo_unix_peercred(luo, file, state->peer_uid, state->peer_gid);
 }
 
 int LUO_PROG(retrieve, struct luo_bpf_ctx *luo)

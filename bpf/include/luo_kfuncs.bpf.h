@@ -77,7 +77,8 @@ extern int bpf_luo_timerfd_save(struct luo_bpf_ctx *ctx, struct file *file, void
 extern int bpf_luo_unix_save(struct luo_bpf_ctx *ctx, struct file *file, u32 end) LUO_KFUNC;
 extern int bpf_luo_unix_pair(struct luo_bpf_ctx *ctx, u32 type, u32 shutdown0,
 			     u32 shutdown1) LUO_KFUNC;
-extern int bpf_luo_unix_peercred(struct file *file, u32 uid, u32 gid) LUO_KFUNC;
+extern int bpf_luo_unix_peercred(struct luo_bpf_ctx *ctx, struct file *file, u32 uid,
+				 u32 gid) LUO_KFUNC;
 extern int bpf_luo_sock_getopt(struct file *file, u32 optname, void *val, u32 val__sz) LUO_KFUNC;
 extern int bpf_luo_sock_setopt(struct file *file, u32 optname, const void *val,
 			       u32 val__sz) LUO_KFUNC;

@@ -420,17 +420,19 @@ free:
 
 /**
  * bpf_luo_unix_peercred - say who is at the other end of a unix socket
- * @file: the socket, which the program has made
+ * @ctx:  the file that is retrieved
+ * @file: the socket, its part of a pair: see bpf_luo_object_part()
  * @uid:  what SO_PEERCRED is to say, in the initial user namespace
  * @gid:  likewise
  *
  * The process is of the previous kernel, and gone: SO_PEERCRED says 0 for it,
- * SO_PEERPIDFD that there is none.
+ * SO_PEERPIDFD that there is none, SO_PEERGROUPS that it had no groups.
  *
  * Context: retrieve.
  * Return: 0, -EINVAL for another file or an id that can't be, -ENOMEM.
  */
-__bpf_kfunc int bpf_luo_unix_peercred(struct file *file, u32 uid, u32 gid)
+__bpf_kfunc int bpf_luo_unix_peercred(struct luo_bpf_ctx *ctx,
+				      struct file *file, u32 uid, u32 gid)
 {
 	kuid_t kuid = make_kuid(&init_user_ns, uid);
 	kgid_t kgid = make_kgid(&init_user_ns, gid);
@@ -441,11 +443,17 @@ __bpf_kfunc int bpf_luo_unix_peercred(struct file *file, u32 uid, u32 gid)
 
 	guard(luo_no_run_ctx)();
 
-	if (!sk || !uid_valid(kuid) || !gid_valid(kgid))
+	/* Not of a socket that somebody has already */
+	if (!sk || file != luo_bpf_file_of(ctx)->own ||
+	    !uid_valid(kuid) || !gid_valid(kgid))
 		return -EINVAL;
 	cred = prepare_creds();
 	if (!cred)
 		return -ENOMEM;
+#ifdef CONFIG_MULTIUSER
+	/* Which groups it had is not known, and those of this task it had not. */
+	set_groups(cred, kernel_cred()->group_info);
+#endif
 	cred->uid = kuid;
 	cred->euid = kuid;
 	cred->suid = kuid;

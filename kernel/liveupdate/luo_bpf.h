@@ -151,6 +151,7 @@ struct luo_bpf_opened {
  * @part_list: in the parts of @object
  * @part:     which of them
  * @parts:    behind it: the files of the object that it stands for, if it does
+ * @own:      behind it: its part of an object, to be compared with
  * @cred:     before the kexec: of who preserved it
  * @root:     before the kexec: that task's root, if a path was asked for
  * @opened:   in retrieve: what the program has open
@@ -172,6 +173,7 @@ struct luo_bpf_file {
 	struct list_head part_list;
 	u32 part;
 	struct luo_bpf_parts *parts;
+	const struct file *own;
 	const struct cred *cred;
 	struct path root;
 	struct luo_bpf_opened *opened;

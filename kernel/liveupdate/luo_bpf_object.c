@@ -283,6 +283,7 @@ struct file *luo_bpf_object_part(struct luo_bpf_file *bf, u64 token, u32 part)
 		return ERR_PTR(-EBUSY);
 	owner->parts->part[part].taken = true;
 	owner->parts->part[part].token = bf->ctx.token;
+	bf->own = owner->parts->part[part].file;
 	return get_file(owner->parts->part[part].file);
 }
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <stdio.h>
@@ -186,7 +187,7 @@ static void fill_creds(const int fds[2])
 static void check_creds(const int fds[2])
 {
 	struct ucred creds;
-	socklen_t len = sizeof(creds);
+	socklen_t len = sizeof(creds), groups;
 
 	check_eq(option(fds[1], SO_PASSCRED), 1, "creds: SO_PASSCRED");
 	check_eq(take_creds(fds[1], &creds), 10, "creds: the first message");
@@ -202,6 +203,9 @@ static void check_creds(const int fds[2])
 		must(getsockopt(fds[i], SOL_SOCKET, SO_PEERCRED, &creds, &len), "SO_PEERCRED");
 		check(creds.uid == SENDER && creds.gid == SENDER && !creds.pid,
 		      "creds: SO_PEERCRED");
+		groups = 0;
+		check(!getsockopt(fds[i], SOL_SOCKET, SO_PEERGROUPS, NULL, &groups) && !groups,
+		      "creds: SO_PEERGROUPS has none, least of all of who retrieves");
 	}
 }
 
@@ -445,7 +449,9 @@ static void after(void)
 {
 	struct luo_device *device = device_open();
 	struct luo_session *session = session_retrieve(device, "pairs");
+	const gid_t group = SENDER + 1;
 
+	must(setgroups(1, &group) ? -errno : 0, "setgroups");
 	handler_attach("socketpair");
 	for (int kind = 0; kind < KINDS; kind++) {
 		for (int order = 0; order < ORDERS; order++)
