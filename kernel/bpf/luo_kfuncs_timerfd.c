@@ -84,7 +84,7 @@ __bpf_kfunc struct file *bpf_luo_timerfd(struct luo_bpf_ctx *ctx,
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(luo_timerfd_kfunc_ids)
-BTF_ID_FLAGS(func, bpf_luo_timerfd_save)
+BTF_ID_FLAGS(func, bpf_luo_timerfd_save, KF_SLEEPABLE)
 BTF_ID_FLAGS(func, bpf_luo_timerfd, KF_SLEEPABLE | KF_ACQUIRE | KF_RET_NULL)
 BTF_KFUNCS_END(luo_timerfd_kfunc_ids)
 

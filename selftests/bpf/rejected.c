@@ -29,6 +29,7 @@ static const struct {
 	{ "part_unreleased", "Unreleased reference" },
 	{ "watch_released", "R2 .*(expected|must be|invalid)" },
 	{ "timerfd_overrun", "R3 and R4 memory, len pair leads to invalid memory access" },
+	{ "timerfd_irqs_off", "bpf_luo_timerfd_save is sleepable within IRQ-disabled" },
 	{ "setopt_in_preserve", "bpf_luo_sock_setopt is not allowed" },
 	{ "open_same_in_preserve", "bpf_luo_open_same is not allowed" },
 	{ "path_in_retrieve", "bpf_luo_path is not allowed" },
