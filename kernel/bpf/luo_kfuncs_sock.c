@@ -11,18 +11,73 @@
 
 #include "luo_kfuncs.h"
 
+/*
+ * Options whose value is just that. Others install a descriptor or take one, have the
+ * kernel run a program, or belong to one kind of socket.
+ */
+static bool luo_sock_option_ok(u32 optname)
+{
+	switch (optname) {
+	case SO_BROADCAST:
+	case SO_BUSY_POLL:
+	case SO_DONTROUTE:
+	case SO_INCOMING_CPU:
+	case SO_INQ:
+	case SO_KEEPALIVE:
+	case SO_LINGER:
+	case SO_MARK:
+	case SO_MAX_PACING_RATE:
+	case SO_NOFCS:
+	case SO_NO_CHECK:
+	case SO_OOBINLINE:
+	case SO_PASSCRED:
+	case SO_PASSPIDFD:
+	case SO_PASSRIGHTS:
+	case SO_PASSSEC:
+	case SO_PEEK_OFF:
+	case SO_PRIORITY:
+	case SO_RCVBUF:
+	case SO_RCVBUFFORCE:
+	case SO_RCVLOWAT:
+	case SO_RCVMARK:
+	case SO_RCVPRIORITY:
+	case SO_RCVTIMEO_NEW:
+	case SO_RCVTIMEO_OLD:
+	case SO_REUSEADDR:
+	case SO_REUSEPORT:
+	case SO_RXQ_OVFL:
+	case SO_SELECT_ERR_QUEUE:
+	case SO_SNDBUF:
+	case SO_SNDBUFFORCE:
+	case SO_SNDTIMEO_NEW:
+	case SO_SNDTIMEO_OLD:
+	case SO_TIMESTAMPING_NEW:
+	case SO_TIMESTAMPING_OLD:
+	case SO_TIMESTAMPNS_NEW:
+	case SO_TIMESTAMPNS_OLD:
+	case SO_TIMESTAMP_NEW:
+	case SO_TIMESTAMP_OLD:
+	case SO_TXREHASH:
+	case SO_TXTIME:
+	case SO_WIFI_STATUS:
+	case SO_ZEROCOPY:
+		return true;
+	}
+	return false;
+}
+
 __bpf_kfunc_start_defs();
 
 /**
  * bpf_luo_sock_getopt - what an option of a socket is
  * @file:    the socket
- * @optname: of level SOL_SOCKET
+ * @optname: of level SOL_SOCKET, one whose value is a number or a structure of numbers
  * @val:     out
  * @val__sz: its size, which must be that of the option
  *
  * Context: preserve, freeze, retrieve.
- * Return: 0, -ENOTSOCK for another file, -EINVAL for another size, or as
- * getsockopt(2).
+ * Return: 0, -ENOTSOCK for another file, -EOPNOTSUPP for another option, -EINVAL for
+ * another size, or as getsockopt(2).
  */
 __bpf_kfunc int bpf_luo_sock_getopt(struct file *file, u32 optname, void *val,
 				    u32 val__sz)
@@ -34,6 +89,8 @@ __bpf_kfunc int bpf_luo_sock_getopt(struct file *file, u32 optname, void *val,
 
 	if (!sock)
 		return -ENOTSOCK;
+	if (!luo_sock_option_ok(optname))
+		return -EOPNOTSUPP;
 	err = do_sock_getsockopt(sock, false, SOL_SOCKET, optname,
 				 KERNEL_SOCKPTR(val), KERNEL_SOCKPTR(&len));
 	return err ?: len == val__sz ? 0 : -EINVAL;
@@ -42,14 +99,15 @@ __bpf_kfunc int bpf_luo_sock_getopt(struct file *file, u32 optname, void *val,
 /**
  * bpf_luo_sock_setopt - set an option of a socket
  * @file:    the socket, which the program has made
- * @optname: of level SOL_SOCKET
+ * @optname: of level SOL_SOCKET, one whose value is a number or a structure of numbers
  * @val:     its value
  * @val__sz: size of that
  *
  * In the name of the task that retrieves the file.
  *
  * Context: retrieve.
- * Return: 0, -ENOTSOCK for another file, or as setsockopt(2).
+ * Return: 0, -ENOTSOCK for another file, -EOPNOTSUPP for another option, or as
+ * setsockopt(2).
  */
 __bpf_kfunc int bpf_luo_sock_setopt(struct file *file, u32 optname,
 				    const void *val, u32 val__sz)
@@ -60,6 +118,8 @@ __bpf_kfunc int bpf_luo_sock_setopt(struct file *file, u32 optname,
 
 	if (!sock)
 		return -ENOTSOCK;
+	if (!luo_sock_option_ok(optname))
+		return -EOPNOTSUPP;
 	return do_sock_setsockopt(sock, false, SOL_SOCKET, optname,
 				  KERNEL_SOCKPTR((void *)val), val__sz);
 }
