@@ -18,6 +18,8 @@
 
 #define SIZE KIB(16)
 #define KEPT 20
+/* More than a socket takes */
+#define HANG_MAX 2000
 
 /* Whoever is it now */
 static pid_t kill_it(void)
@@ -179,6 +181,42 @@ static void wrong_conf(void)
 	check_handler("luod.conf is right again");
 }
 
+static void release(int client, int number)
+{
+	const char *line;
+	int fd;
+
+	agent_send(client, -1, "{\"cmd\":\"RELEASE\",\"id\":\"hang-%d\"}", number);
+	line = agent_line(client, &fd) ?: "";
+	must(strstr(line, "\"ok\"") ? 0 : -EPROTO, "release");
+}
+
+/* One that hangs is killed, as soon as it does not take what luod sends. */
+static void hanging(void)
+{
+	pid_t keeper = agent_keeper_pid();
+	int client = agent_connect(), made = 0;
+	char line[80];
+
+	kill(keeper, SIGSTOP);
+	while (made < HANG_MAX && agent_keeper_pid() == keeper)
+		close(agent_session(client, "{\"cmd\":\"CREATE\",\"id\":\"hang-%d\",\"keep\":true}",
+				    made++));
+	check(made < HANG_MAX, "a keeper that hangs is killed");
+	tap_note("after %d sessions", made);
+	while (agent_keeper_pid() <= 0 || agent_keeper_pid() == keeper)
+		usleep(10000);
+	must(agent_silent(client) ? 0 : -EPROTO, "luod answers");
+	agent_kill();
+	close(client);
+	client = agent_connect();
+	snprintf(line, sizeof(line), "hang-%d", made - 1);
+	check(agent_listed(line, "\"kept\":true"), "the next one has what it did not take");
+	while (made--)
+		release(client, made);
+	close(client);
+}
+
 static void before(void)
 {
 	int client, other, operator, session;
@@ -189,6 +227,7 @@ static void before(void)
 	idle();
 	released();
 	wrong_conf();
+	hanging();
 	busy();
 	in_update();
 

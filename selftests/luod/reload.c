@@ -111,6 +111,18 @@ static void check_luoctl(int user)
 	agent_error(user, "{\"cmd\":\"UNSUBSCRIBE\"}", "ENOTCONN", "the client has none any more");
 }
 
+/* The usual one may be missing, but not one that was asked for. */
+static void check_missing(void)
+{
+	int status = system("/selftests/luod --config /tmp/none --socket /tmp/none.sock");
+
+	check(WIFEXITED(status) && WEXITSTATUS(status) == 78, "a file that is missing: no start");
+	must(rename(CONF, "/tmp/away"), CONF);
+	reload_says("\"ENOENT\"", "a file that is missing: it is said");
+	must(rename("/tmp/away", CONF), CONF);
+	reload_says("\"ok\"", "it is back");
+}
+
 /* Until the last of luod's messages is @text */
 static bool logged(const char *text)
 {
@@ -168,6 +180,7 @@ int main(void)
 	check_rules(user);
 	check_wrong(user);
 	check_luoctl(user);
+	check_missing();
 	check_signals(user);
 	tap_finish();
 }

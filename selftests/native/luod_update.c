@@ -181,6 +181,31 @@ static void test_nobody(void)
 	close(operator);
 }
 
+/* Nobody knows whether something of the last update is there still. */
+static void test_blind(void)
+{
+	int operator = dial(), client = subscribe(SUBSCRIBE_A);
+
+	say(client, "{\"cmd\":\"CREATE\",\"id\":\"k\",\"keep\":true}");
+	hear(client, "\"ok\"", NULL);
+	fake->blind = true;
+	say(operator, "{\"cmd\":\"LIST\",\"limit\":2}");
+	hear(operator, "[{\"id\":\"a\"", "},{\"id\":\"k\"", "],\"next\":null}", NULL);
+	say(operator, "{\"cmd\":\"STATUS\"}");
+	hear(operator, "\"sessions\":{\"outgoing\":null,\"incoming\":null}", NULL);
+	say(operator, "{\"cmd\":\"UPDATE\"}");
+	hear(operator, "\"UPDATE\"", "EOPNOTSUPP", "can't be listed", NULL);
+	say(operator, "{\"cmd\":\"UPDATE\",\"dry_run\":true}");
+	hear(operator, "\"ok\"", "\"refused\":\"EOPNOTSUPP\"", NULL);
+	say(operator, "{\"cmd\":\"UPDATE\",\"force\":true}");
+	close(start_of(client));
+	say(client, "{\"cmd\":\"READY\"}");
+	hear(client, "KEXEC", NULL);
+	hear(operator, "EUCLEAN", NULL);
+	close(client);
+	close(operator);
+}
+
 static void test_late(void)
 {
 	int operator = dial(), client = subscribe(SUBSCRIBE_A), session;
@@ -366,7 +391,7 @@ static void test_systemd(void)
 {
 	int operator = dial(), a = subscribe(SUBSCRIBE_A), b = subscribe(SUBSCRIBE_B);
 
-	*fake_kexec = FAKE_COMING;
+	fake->kexec = FAKE_COMING;
 	say(operator, "{\"cmd\":\"UPDATE\",\"timeout\":100000}");
 	close(start_of(a));
 	close(start_of(b));
@@ -388,7 +413,7 @@ static void test_systemd(void)
 	hear(a, "\"id\":\"a\"", "\"subscribed\":true,\"ready\":true", "\"id\":\"b\"",
 	     "\"subscribed\":false,\"ready\":true", NULL);
 
-	*fake_kexec = FAKE_GIVEN_UP;
+	fake->kexec = FAKE_GIVEN_UP;
 	hear(a, "CANCELLED", "ECANCELED", "given up", NULL);
 	hear(operator, "\"UPDATE\"", "ECANCELED", "given up", NULL);
 	check_idle(a);
@@ -574,6 +599,7 @@ int main(void)
 	} tests[] = {
 		{ "the kernel refuses the kexec", test_refused, false },
 		{ "an update without subscribers", test_nobody, false },
+		{ "sessions that can't be listed", test_blind, false },
 		{ "one is late, three times", test_late, false },
 		{ "it goes without who has failed", test_go, false },
 		{ "it goes without, and that one keeps its session", test_go_kept, false },

@@ -206,6 +206,7 @@ int device_list(void (*fn)(const struct kernel_session *session, void *ctx), voi
 	FILE *list = open_list();
 	char *line = NULL;
 	size_t size = 0;
+	int err;
 
 	if (!list)
 		return -EOPNOTSUPP;
@@ -213,7 +214,10 @@ int device_list(void (*fn)(const struct kernel_session *session, void *ctx), voi
 		if (take_line(line, &session))
 			fn(&session, ctx);
 	}
+	err = ferror(list) ? -errno : 0;
+	if (err)
+		log_text(LOG_ERR, "the kernel's sessions can't all be listed: %s", strerror(-err));
 	free(line);
 	fclose(list);
-	return 0;
+	return err;
 }

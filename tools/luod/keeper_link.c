@@ -114,8 +114,9 @@ bool keeper_adopts(int *pidfd, int *socket)
 
 void keeper_exec(char **argv, const char *env, int first, int second)
 {
+	static const char deleted[] = " (deleted)";
 	static char path[4096];
-	char text[32];
+	char text[32], *end;
 
 	snprintf(text, sizeof(text), second < 0 ? "%d" : "%d,%d", first, second);
 	unsetenv(KEEPER_ENV);
@@ -124,8 +125,12 @@ void keeper_exec(char **argv, const char *env, int first, int second)
 	if (second >= 0)
 		fcntl(second, F_SETFD, 0);
 	/* By its path: if luod was replaced on the disk, the new one is to be started. */
-	if (readlink("/proc/self/exe", path, sizeof(path) - 1) > 0)
+	if (readlink("/proc/self/exe", path, sizeof(path) - 1) > 0) {
+		end = path + strlen(path) - strlen(deleted);
+		if (end > path && !strcmp(end, deleted))
+			*end = '\0';
 		execv(path, argv);
+	}
 	execv("/proc/self/exe", argv);
 	log_text(LOG_ERR, "%s can't be started: %m", path);
 	_exit(EXIT_CONFIG);
@@ -288,10 +293,24 @@ static int take_answers(unsigned int count)
 	return 0;
 }
 
+/* The pair of sockets is its own, or luod's, which has started it; on_gone() does the rest. */
+static void kill_keeper(void)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	log_text(LOG_ERR, "the keeper hangs: it is killed");
+	if (keeper.pid)
+		kill(keeper.pid, SIGKILL);
+	else if (!getsockopt(keeper.socket, SOL_SOCKET, SO_PEERCRED, &peer, &len) &&
+		 peer.pid == getppid())
+		kill(peer.pid, SIGKILL);
+}
+
 int keeper_watch(void)
 {
 	if (take_answers(keeper.unanswered))
-		log_text(LOG_ERR, "the keeper does not answer");
+		kill_keeper();
 	keeper.unanswered = 0;
 	return sd_event_add_io(luod.event, &keeper.gone, keeper.socket, EPOLLHUP, on_gone, NULL);
 }
@@ -303,6 +322,10 @@ int keeper_tell(enum keeper_op op, const char *name, int fd)
 
 	if (err == -EPIPE || err == -ECONNRESET)
 		return 0;
+	if (err == -EAGAIN) {
+		kill_keeper();
+		return 0;
+	}
 	if (err || op != KEEPER_REMOVE || keeper.socket < 0)
 		return err;
 	/* While it gives back, its answers come after that. */
@@ -310,5 +333,7 @@ int keeper_tell(enum keeper_op op, const char *name, int fd)
 		keeper.unanswered++;
 		return 0;
 	}
-	return take_answers(1);
+	if (take_answers(1))
+		kill_keeper();
+	return 0;
 }

@@ -132,8 +132,10 @@ struct json_object *session_list(const struct peer *peer, const char *after, siz
 	if (!page_begin(&page, limit))
 		return NULL;
 	/* Where the kernel does not list its sessions: those that are open here. */
-	if (device_list(add_row, &rows))
+	if (device_list(add_row, &rows)) {
+		rows.count = 0;
 		session_describe_all(add_row, &rows);
+	}
 	sort(&rows);
 	listed = &rows;
 	nr_sessions = rows.count;

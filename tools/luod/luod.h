@@ -27,6 +27,7 @@ struct luod {
 	sd_event *event;
 	char **argv;
 	const char *conf_path;
+	bool conf_needed;		/* it is not a default */
 	struct conf conf;
 };
 
@@ -43,7 +44,9 @@ struct json_object *log_lines(size_t count);
 const char *log_said(void);
 void log_said_forget(void);
 
-/* reload.c: read luod.conf again; if it is wrong, what it said before holds */
+/* reload.c: read luod.conf; -errno. One that was asked for has to be there. */
+int conf_find(struct conf *conf, char *message, size_t size);
+/* Read luod.conf again; if it is wrong, what it said before holds */
 int conf_reload(char message[ERROR_MAX]);
 /* Subscriptions to names that it does not allow any more end, unless an update is under way. */
 void conf_check_subscriptions(void);
@@ -193,7 +196,7 @@ struct kernel_session {
 	int64_t bytes;
 };
 
-/* Each session that the kernel has; -EOPNOTSUPP if it can't be asked. */
+/* Each session that the kernel has; -EOPNOTSUPP if it can't be asked, or not all were listed. */
 int device_list(void (*fn)(const struct kernel_session *session, void *ctx), void *ctx);
 /* The iterator comes from elsewhere from now on. */
 void device_list_reset(void);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,20 @@ static const char usage[] =
 	"  -V, --version\n"
 	"  -h, --help\n";
 
+/* From whatever directory it is started again, it means the same file. */
+static const char *absolute(const char *path)
+{
+	char dir[PATH_MAX], *text;
+
+	if (*path == '/')
+		return path;
+	if (!getcwd(dir, sizeof(dir)) || asprintf(&text, "%s/%s", dir, path) < 0) {
+		fprintf(stderr, "luod: %s: %s\n", path, strerror(errno));
+		exit(EXIT_FAILURE);
+	}
+	return text;
+}
+
 static void parse_options(int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -60,10 +75,11 @@ static void parse_options(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "c:s:fnvVh", longs, NULL)) != -1) {
 		switch (c) {
 		case 'c':
-			options.conf = optarg;
+			options.conf = absolute(optarg);
+			luod.conf_needed = true;
 			break;
 		case 's':
-			options.socket = optarg;
+			options.socket = absolute(optarg);
 			break;
 		case 'f':
 			options.foreground = true;
@@ -89,6 +105,28 @@ static void parse_options(int argc, char **argv)
 		fputs(usage, stderr);
 		exit(EXIT_USAGE);
 	}
+}
+
+/* The same options once more, for those that this one starts */
+static void make_argv(char *name)
+{
+	static char *argv[9];
+	size_t n = 0;
+
+	argv[n++] = name;
+	if (luod.conf_needed) {
+		argv[n++] = "--config";
+		argv[n++] = (char *)options.conf;
+	}
+	argv[n++] = "--socket";
+	argv[n++] = (char *)options.socket;
+	if (options.foreground)
+		argv[n++] = "--foreground";
+	if (!options.keeper)
+		argv[n++] = "--no-keeper";
+	if (options.verbose)
+		argv[n++] = "--verbose";
+	luod.argv = argv;
 }
 
 /* In the child; the parent goes when luod serves, or with its status if it does not. */
@@ -282,7 +320,7 @@ static int serve(int ready_fd)
 	int err;
 
 	luod.conf_path = options.conf;
-	err = conf_read(&luod.conf, options.conf, message, sizeof(message));
+	err = conf_find(&luod.conf, message, sizeof(message));
 	if (err) {
 		log_text(LOG_ERR, "%s: %s: mend it, and start luod again", options.conf, message);
 		return EXIT_CONFIG;
@@ -317,8 +355,8 @@ int main(int argc, char **argv)
 	bool by_systemd = getenv("NOTIFY_SOCKET"), by_keeper = keeper_fd() >= 0;
 	int ready_fd = -1;
 
-	luod.argv = argv;
 	parse_options(argc, argv);
+	make_argv(argv[0]);
 	if (by_systemd && !by_keeper)
 		options.foreground = true;
 	log_open(getenv("JOURNAL_STREAM") ? LOG_TO_JOURNAL :
@@ -326,14 +364,14 @@ int main(int argc, char **argv)
 		 options.verbose ? LOG_DEBUG : LOG_INFO);
 	raise_limits();
 	if (keeper_is_wanted())
-		return keeper_run(argv, -1);
+		return keeper_run(luod.argv, -1);
 	if (!options.foreground && !by_keeper) {
 		ready_fd = go_to_background();
 		if (ready_fd >= 0)
 			leave_terminal();
 	}
 	if (options.keeper && !by_systemd && !by_keeper)
-		return keeper_run(argv, ready_fd);
+		return keeper_run(luod.argv, ready_fd);
 	block_signals();
 	return serve(ready_fd);
 }

@@ -1,11 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /* luod.conf once more, while luod runs: all of it counts, or nothing of it. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "luod.h"
+
+int conf_find(struct conf *conf, char *message, size_t size)
+{
+	if (luod.conf_needed && access(luod.conf_path, F_OK)) {
+		int err = -errno;
+
+		snprintf(message, size, "%s", strerror(-err));
+		return err;
+	}
+	return conf_read(conf, luod.conf_path, message, size);
+}
 
 static void check_subscription(struct client *client)
 {
@@ -33,7 +46,7 @@ int conf_reload(char message[ERROR_MAX])
 {
 	char why[ERROR_MAX / 2] = "";
 	struct conf fresh;
-	int err = conf_read(&fresh, luod.conf_path, why, sizeof(why));
+	int err = conf_find(&fresh, why, sizeof(why));
 
 	if (err) {
 		snprintf(message, ERROR_MAX, "%s: %s: what it said before holds", luod.conf_path,

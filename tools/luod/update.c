@@ -227,7 +227,11 @@ static int check_incoming(struct call *call, struct json_object *incoming)
 {
 	char names[300];
 
-	if (!json_object_array_length(incoming) || request_bool(&call->request, "force"))
+	if (request_bool(&call->request, "force"))
+		return 0;
+	if (!incoming)
+		return call_fail(call, -EOPNOTSUPP, "the kernel's sessions can't be listed, the log says why: some of the last update may be unfinished");
+	if (!json_object_array_length(incoming))
 		return 0;
 	join_names(incoming, names, sizeof(names));
 	return call_fail(call, -EBUSY, "of the last update, not finished yet: %s", names);
@@ -240,7 +244,7 @@ static int check(struct call *call, struct json_object *incoming)
 				 update_step());
 	if (!kexec_is_loaded())
 		return call_fail(call, -ENOEXEC, "no kernel is loaded: LOAD one");
-	return incoming ? check_incoming(call, incoming) : 0;
+	return check_incoming(call, incoming);
 }
 
 static void add_lost(struct json_object *lost, const char *id, const char *why)

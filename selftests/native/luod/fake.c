@@ -24,7 +24,7 @@
 #define SESSIONS 64
 
 struct luod luod;
-enum fake_kexec *fake_kexec;	/* shared with luod */
+struct fake *fake;		/* shared with luod */
 struct handler *handlers;
 
 static struct {
@@ -117,6 +117,9 @@ int device_list(void (*fn)(const struct kernel_session *session, void *ctx), voi
 	struct kernel_session session;
 
 	for (int i = 0; i < SESSIONS; i++) {
+		/* After the first */
+		if (i && fake->blind)
+			return -EIO;
 		if (!is_open(i))
 			continue;
 		describe(kernel[i].name, &session);
@@ -161,12 +164,12 @@ bool kexec_is_loaded(void)
 
 bool kexec_is_coming(void)
 {
-	return *fake_kexec == FAKE_COMING;
+	return fake->kexec == FAKE_COMING;
 }
 
 int kexec_go(char message[ERROR_MAX])
 {
-	if (*fake_kexec == FAKE_COMING)
+	if (fake->kexec == FAKE_COMING)
 		return 0;
 	snprintf(message, ERROR_MAX, "the kernel refuses the kexec");
 	return -EUCLEAN;
@@ -248,12 +251,12 @@ static pid_t start(const char *path, bool remembering)
 	unlink(path);
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 64))
 		return -1;
-	if (!fake_kexec)
-		fake_kexec = mmap(NULL, sizeof(*fake_kexec), PROT_READ | PROT_WRITE,
-				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (fake_kexec == MAP_FAILED)
+	if (!fake)
+		fake = mmap(NULL, sizeof(*fake), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (fake == MAP_FAILED)
 		return -1;
-	*fake_kexec = FAKE_REFUSED;
+	memset(fake, 0, sizeof(*fake));
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {

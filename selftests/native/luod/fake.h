@@ -3,12 +3,16 @@
 #ifndef NATIVE_LUOD_FAKE_H
 #define NATIVE_LUOD_FAKE_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* What becomes of a kexec: refused, at first; or systemd is asked for it. */
 enum fake_kexec { FAKE_REFUSED, FAKE_COMING, FAKE_GIVEN_UP };
 
-extern enum fake_kexec *fake_kexec;
+extern struct fake {
+	enum fake_kexec kexec;
+	bool blind;			/* sessions can't be listed */
+} *fake;
 
 /* Under this id a client was ready before luod died, with fake_start_remembering(). */
 #define FAKE_REMEMBERED "before"
