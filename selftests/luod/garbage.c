@@ -15,6 +15,8 @@
 #include "vm.h"
 
 #define CONNECTIONS	1000
+#define USERS 5
+#define USER_CONNECTIONS 200
 
 static int luod_fds(void)
 {
@@ -186,6 +188,28 @@ static void check_crowd(void)
 	close(fd);
 }
 
+/* Users that are not root have no more than their part, so root gets in. */
+static void check_strangers(void)
+{
+	int clients[USERS * USER_CONNECTIONS], served = 0, fd;
+	const char *line;
+
+	for (int i = 0; i < USERS * USER_CONNECTIONS; i++) {
+		must(seteuid(2000 + i / USER_CONNECTIONS), "seteuid");
+		clients[i] = agent_connect();
+		must(seteuid(0), "seteuid");
+		agent_send(clients[i], -1, "{\"cmd\":\"HELLO\",\"version\":1}");
+		line = agent_line(clients[i], &fd);
+		served += line && strstr(line, "\"ok\"");
+	}
+	check_eq(served, 960, "strangers: so many are served");
+	fd = agent_connect();
+	agent_ok(fd, "{\"cmd\":\"HELLO\",\"version\":1}", "strangers: root is served");
+	close(fd);
+	for (int i = 0; i < USERS * USER_CONNECTIONS; i++)
+		close(clients[i]);
+}
+
 int main(void)
 {
 	int before, client;
@@ -201,6 +225,7 @@ int main(void)
 	check_descriptors();
 	check_deaf();
 	check_crowd();
+	check_strangers();
 	client = agent_connect();
 	agent_ok(client, "{\"cmd\":\"HELLO\",\"version\":1}", "luod serves");
 	check_eq(agent_pid(), pid, "it is the same all along");

@@ -11,11 +11,15 @@
 
 #define CLIENTS_MAX		1024
 #define CLIENTS_PER_USER	256
+/* However many users there are, who can end this gets in. */
+#define CLIENTS_OF_ROOT		64
+/* Descriptors may be there again without a client that goes. */
+#define RETRY_US		(1000 * 1000)
 
 static struct client *clients;
 static size_t client_count;
 static int listen_fd = -1;
-static sd_event_source *listener, *reaper;
+static sd_event_source *listener, *reaper, *retry;
 
 static size_t count_of_user(uid_t uid)
 {
@@ -26,11 +30,17 @@ static size_t count_of_user(uid_t uid)
 	return count;
 }
 
+static bool is_welcome(uid_t uid)
+{
+	return !uid || (client_count < CLIENTS_MAX - CLIENTS_OF_ROOT &&
+			count_of_user(uid) < CLIENTS_PER_USER);
+}
+
 static void serve(int fd)
 {
 	struct client *client = client_count < CLIENTS_MAX ? client_new(fd) : NULL;
 
-	if (client && client->peer.uid && count_of_user(client->peer.uid) >= CLIENTS_PER_USER) {
+	if (client && !is_welcome(client->peer.uid)) {
 		client->fd = -1;
 		client_free(client);
 		client = NULL;
@@ -45,6 +55,14 @@ static void serve(int fd)
 	client_count++;
 }
 
+static int on_retry(sd_event_source *source, uint64_t usec, void *ctx)
+{
+	(void)source;
+	(void)usec;
+	(void)ctx;
+	return sd_event_source_set_enabled(listener, SD_EVENT_ON);
+}
+
 static int on_connection(sd_event_source *source, int fd, uint32_t events, void *ctx)
 {
 	int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -54,9 +72,11 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 	if (connection >= 0) {
 		serve(connection);
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
-		/* Until somebody goes; to be asked again at once would only burn time. */
+		/* Until somebody goes, or for a moment: at once it would only burn time. */
 		log_text(LOG_ERR, "no connection can be accepted: %m");
 		sd_event_source_set_enabled(source, SD_EVENT_OFF);
+		sd_event_source_set_time_relative(retry, RETRY_US);
+		sd_event_source_set_enabled(retry, SD_EVENT_ONESHOT);
 	}
 	return 0;
 }
@@ -124,6 +144,11 @@ int server_start(int fd)
 		err = sd_event_add_defer(luod.event, &reaper, reap, NULL);
 	if (err >= 0)
 		err = sd_event_source_set_enabled(reaper, SD_EVENT_OFF);
+	if (err >= 0)
+		err = sd_event_add_time_relative(luod.event, &retry, CLOCK_MONOTONIC, RETRY_US, 0,
+						 on_retry, NULL);
+	if (err >= 0)
+		err = sd_event_source_set_enabled(retry, SD_EVENT_OFF);
 	/* Before anything else is done for the others. */
 	if (err >= 0)
 		err = sd_event_source_set_priority(reaper, SD_EVENT_PRIORITY_IMPORTANT);
@@ -140,6 +165,7 @@ void server_stop(void)
 	}
 	sd_event_source_unref(listener);
 	sd_event_source_unref(reaper);
+	sd_event_source_unref(retry);
 	if (listen_fd >= 0)
 		close(listen_fd);
 }
