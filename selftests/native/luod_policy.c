@@ -197,6 +197,8 @@ static bool test_users(void)
 	       !policy_allows_name(p, &admin, "vm-7");
 	good = good && !policy_allows_name(p, &nobody, "vm-7") &&
 	       !policy_allows(p, &nobody, RIGHT_STATUS);
+	good = good && policy_allows_some_name(p, &vm) && policy_allows_some_name(p, &member) &&
+	       !policy_allows_some_name(p, &admin) && !policy_allows_some_name(p, &nobody);
 	conf_free(&conf);
 	return good;
 }

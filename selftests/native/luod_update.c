@@ -561,6 +561,17 @@ static void test_pages(void)
 	hear(client, "\"sessions\":[],\"next\":null}", NULL);
 	say(client, "{\"cmd\":\"LIST\"}");
 	hear(client, "\"id\":\"a\"", "\"id\":\"b\"", "\"id\":\"d\"", "],\"next\":null}", NULL);
+	fake->twice = true;
+	say(client, "{\"cmd\":\"LIST\",\"limit\":1}");
+	hear(client, "[{\"id\":\"a\",\"state\":\"", "},{\"id\":\"a\",\"state\":\"",
+	     "}],\"next\":\"a\"}", NULL);
+	say(client, "{\"cmd\":\"LIST\",\"limit\":1,\"after\":\"a\"}");
+	hear(client, "[{\"id\":\"b\",\"state\":null", "}],\"next\":\"b\"}", NULL);
+	say(client, "{\"cmd\":\"LIST\",\"limit\":1,\"after\":\"a/\\n\"}");
+	hear(client, "[{\"id\":\"b\",\"state\":null", NULL);
+	say(client, "{\"cmd\":\"LIST\",\"limit\":1,\"after\":\"b\"}");
+	hear(client, "[{\"id\":\"d\",\"state\":\"", "},{\"id\":\"d\",\"state\":\"",
+	     "}],\"next\":null}", NULL);
 	close(client);
 	close(subscriber);
 }

@@ -8,9 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "luod.h"
+
+#define RETRY_S	10
 
 static struct luo_device *device;
 
@@ -133,6 +136,7 @@ static struct {
 	struct bpf_object *object;
 	struct bpf_link *link;
 	bool missed;			/* and that was said */
+	time_t retry;			/* not before */
 } iterator;
 
 void device_list_reset(void)
@@ -164,13 +168,24 @@ static void load_iterator(void)
 	errno = err;
 }
 
+static time_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
 static FILE *open_list(void)
 {
 	int fd;
 
 	libbpf_set_print(NULL);
-	if (!iterator.link)
+	/* It takes long to find out that it does not work. */
+	if (!iterator.link && now() >= iterator.retry) {
 		load_iterator();
+		iterator.retry = now() + RETRY_S;
+	}
 	fd = iterator.link ? bpf_iter_create(bpf_link__fd(iterator.link)) : -1;
 	if (fd < 0) {
 		if (!iterator.missed)

@@ -20,7 +20,9 @@ bool page_add(struct page *page, const char *name, struct json_object *element)
 	size_t len = 0;
 
 	json_object_to_json_string_length(element, JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-	if (page->count && (page->count == page->limit || page->bytes + len > BYTES_MAX)) {
+	/* A name may be that of an incoming session and an outgoing one: the next page is after it. */
+	if (page->count && strcmp(name, page->last) &&
+	    (page->count >= page->limit || page->bytes + len > BYTES_MAX)) {
 		json_object_put(element);
 		page->next = json_object_new_string(page->last);
 		return false;
@@ -36,7 +38,7 @@ bool page_begin(struct page *page, size_t limit)
 {
 	memset(page, 0, sizeof(*page));
 	page->array = json_object_new_array();
-	page->limit = limit;
+	page->limit = limit ?: SIZE_MAX;
 	return page->array;
 }
 
@@ -54,6 +56,9 @@ static void add_row(const struct kernel_session *session, void *ctx)
 
 	if (!policy_allows_name(&luod.conf.policy, rows->peer, session->name) ||
 	    !strcmp(session->state, "finished") || strcmp(session->name, rows->after) <= 0)
+		return;
+	/* A message can't have it, and with another one in its place a page could not go on. */
+	if (!text_is_utf8(session->name))
 		return;
 	if (rows->count == rows->size) {
 		size_t size = 2 * rows->size + 64;
@@ -131,6 +136,9 @@ struct json_object *session_list(const struct peer *peer, const char *after, siz
 	*next = NULL;
 	if (!page_begin(&page, limit))
 		return NULL;
+	/* The kernel is not asked for nothing. */
+	if (!policy_allows_some_name(&luod.conf.policy, peer))
+		return page.array;
 	/* Where the kernel does not list its sessions: those that are open here. */
 	if (device_list(add_row, &rows)) {
 		rows.count = 0;

@@ -28,7 +28,7 @@ const struct command_type command_types[CMD_COUNT] = {
 		{ "id", FIELD_NAME }, { "finish", FIELD_BOOL, .optional = true } } },
 	[CMD_CLAIM] = { "CLAIM", RIGHT_NAME, .fields = { { "id", FIELD_NAME } } },
 	[CMD_LIST] = { "LIST", .fields = {
-		{ "after", FIELD_NAME, .optional = true },
+		{ "after", FIELD_AFTER, .optional = true },
 		{ "limit", FIELD_INT, .optional = true, .min = 1, .max = LIMIT_MAX } } },
 	[CMD_STATUS] = { "STATUS", RIGHT_STATUS },
 	[CMD_LOAD] = { "LOAD", RIGHT_UPDATE, 1, 2, .fields = {
@@ -42,7 +42,7 @@ const struct command_type command_types[CMD_COUNT] = {
 	[CMD_CANCEL] = { "CANCEL", RIGHT_UPDATE, .fields = {
 		{ "reason", FIELD_STRING, .optional = true } } },
 	[CMD_HANDLERS] = { "HANDLERS", RIGHT_HANDLERS, .fields = {
-		{ "after", FIELD_NAME, .optional = true },
+		{ "after", FIELD_AFTER, .optional = true },
 		{ "limit", FIELD_INT, .optional = true, .min = 1, .max = LIMIT_MAX } } },
 	[CMD_HANDLER_LOAD] = { "HANDLER_LOAD", RIGHT_HANDLERS, 1, 1, .fields = {
 		{ "name", FIELD_FILE_NAME } } },
@@ -132,6 +132,8 @@ static const char *value_wrong(const struct field *field, struct json_object *va
 		return "a string without NUL";
 	if (field->type == FIELD_NAME && !name_is_valid(text, len))
 		return "a name: 1 to 63 bytes without '/' and control characters";
+	if (field->type == FIELD_AFTER && (!len || len > NAME_MAX_BYTES))
+		return "a name: 1 to 63 bytes";
 	if (field->type == FIELD_FILE_NAME && (!name_is_valid(text, len) || text[0] == '.'))
 		return "the name of a handler: 1 to 63 bytes without '/', no '.' first";
 	if (field->type == FIELD_POLICY && strcmp(text, "abort") && strcmp(text, "go"))

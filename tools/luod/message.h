@@ -17,7 +17,15 @@
 #define NAME_MAX_BYTES		63
 #define FIELDS_MAX		4
 
-enum field_type { FIELD_STRING, FIELD_NAME, FIELD_FILE_NAME, FIELD_INT, FIELD_BOOL, FIELD_POLICY };
+enum field_type {
+	FIELD_STRING,
+	FIELD_NAME,
+	FIELD_AFTER,			/* a name that somebody else may have made */
+	FIELD_FILE_NAME,
+	FIELD_INT,
+	FIELD_BOOL,
+	FIELD_POLICY,
+};
 
 /* Of a command; a name is a right of its own */
 enum right {

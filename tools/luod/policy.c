@@ -49,6 +49,18 @@ bool policy_allows(const struct policy *policy, const struct peer *peer, enum ri
 	return false;
 }
 
+bool policy_allows_some_name(const struct policy *policy, const struct peer *peer)
+{
+	if (!peer->uid)
+		return true;
+	for (size_t i = 0; i < policy->count; i++) {
+		if (rule_is_for(&policy->rules[i], peer) && policy->rules[i].names &&
+		    *policy->rules[i].names)
+			return true;
+	}
+	return false;
+}
+
 bool name_is_reserved(const char *name)
 {
 	return !strncmp(name, "luod.", 5);

@@ -58,6 +58,8 @@ size_t conf_line_at(const char *text, size_t len);
 
 bool policy_allows(const struct policy *policy, const struct peer *peer, enum right right);
 bool policy_allows_name(const struct policy *policy, const struct peer *peer, const char *name);
+/* Is there any name that it allows? */
+bool policy_allows_some_name(const struct policy *policy, const struct peer *peer);
 /* luod's own sessions */
 bool name_is_reserved(const char *name);
 

@@ -54,8 +54,7 @@ int conf_reload(char message[ERROR_MAX])
 		log_text(LOG_ERR, "%s", message);
 		return err;
 	}
-	if (strcmp(fresh.iterators, luod.conf.iterators))
-		device_list_reset();
+	device_list_reset();
 	conf_free(&luod.conf);
 	luod.conf = fresh;
 	log_text(LOG_NOTICE, "%s: read again", luod.conf_path);

@@ -124,6 +124,12 @@ int device_list(void (*fn)(const struct kernel_session *session, void *ctx), voi
 			continue;
 		describe(kernel[i].name, &session);
 		fn(&session, ctx);
+		if (!fake->twice)
+			continue;
+		strcpy(session.state, "incoming");
+		fn(&session, ctx);
+		strcpy(session.name, "b\xff");
+		fn(&session, ctx);
 	}
 	return 0;
 }
