@@ -22,7 +22,7 @@ $(LUOD_OBJS): ;
 
 $(BIN)/luod: $(LUOD_OBJS) $(LIBLUO_BPF) $(TOP)/selftests/vm/libraries
 	@mkdir -p $(@D)
-	$(CC) -s -o $@ $(LUOD_OBJS) $(LIBLUO_BPF) -ljson-c -lsystemd -lelf -lz \
+	$(CC) -s -pthread -o $@ $(LUOD_OBJS) $(LIBLUO_BPF) -ljson-c -lsystemd -lelf -lz \
 		-Wl,--dynamic-linker=$(GUEST_LIB)/$(LDSO_$(ARCH)) \
 		-Wl,--disable-new-dtags,-rpath,$(GUEST_LIB)
 	$(TOP)/selftests/vm/libraries "$(CC)" $@ $(BIN)/lib
@@ -33,7 +33,7 @@ programs: luod
 
 # Natively: messages and luod.conf alone, and all of it against a kernel that is made up.
 LUOD_NATIVE := $(filter-out device handlers handlers_request kexec keeper keeper_link main object state store,$(LUOD_OBJS:$(TOOLS)/build/luod/%.o=%))
-LUOD_CFLAGS := -fno-sanitize-recover=all -isystem $(TOOLS)/libbpf/include -I$(TOP)/tools/lib/luo-bpf
+LUOD_CFLAGS := -pthread -fno-sanitize-recover=all -isystem $(TOOLS)/libbpf/include -I$(TOP)/tools/lib/luo-bpf
 
 luod_sources = $(addprefix $(TOP)/tools/luod/,$(addsuffix .c,$1))
 $(NATIVE)/luod_message: LUOD_SRCS := $(call luod_sources,message)

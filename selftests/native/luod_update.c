@@ -2,6 +2,7 @@
 /* An update's state machine, and connections, under the sanitizers: see luod/fake.c. */
 #include <dirent.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "luod/fake.h"
@@ -465,6 +467,69 @@ static int luod_fds(void)
 	return count;
 }
 
+/* Luod closes what it got when it gets to it. */
+static bool becomes(int fds)
+{
+	for (int i = 0; i < LIMIT_MS && luod_fds() != fds; i++)
+		usleep(1000);
+	return luod_fds() == fds;
+}
+
+/* To close it takes a minute, for nobody reads what was sent there. */
+static int slow_to_close(int *peer)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct linger linger = { 1, 60 };
+	socklen_t len = sizeof(address);
+	static char data[65536];
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (bind(listener, (struct sockaddr *)&address, len) || listen(listener, 1) ||
+	    getsockname(listener, (struct sockaddr *)&address, &len) ||
+	    connect(fd, (struct sockaddr *)&address, len) ||
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)))
+		ksft_exit_fail_msg("a connection: %s\n", strerror(errno));
+	*peer = accept(listener, NULL, NULL);
+	while (send(fd, data, sizeof(data), MSG_DONTWAIT) > 0)
+		;
+	close(listener);
+	return fd;
+}
+
+/* Luod serves while it waits for the ends of files that clients sent. */
+static void test_slow_close(void)
+{
+	int client = dial(), peers[4], begun = time(NULL);
+
+	say(client, "{\"cmd\":\"HELLO\",\"version\":1}");
+	hear(client, "\"ok\"", NULL);
+	for (int i = 0; i < 4; i++) {
+		int fd = slow_to_close(&peers[i]), other = dial();
+
+		/* Luod's is to be the last one. */
+		kill(luod, SIGSTOP);
+		/* To a command that takes none, and with half a message */
+		say_with(other, &fd, 1, i % 2 ? "{" : "{\"cmd\":\"LIST\"}\n");
+		close(fd);
+		kill(luod, SIGCONT);
+		if (!(i % 2))
+			hear(other, "EBADF", NULL);
+		close(other);
+		settle();
+	}
+	say(client, "{\"cmd\":\"LIST\"}");
+	hear(client, "\"ok\"", NULL);
+	if (time(NULL) - begun > 30) {
+		ksft_print_msg("luod waits\n");
+		good = false;
+	}
+	for (int i = 0; i < 4; i++)
+		close(peers[i]);
+	close(client);
+}
+
 static void test_descriptors(void)
 {
 	int client = dial(), fds[17] = {}, before;
@@ -480,17 +545,14 @@ static void test_descriptors(void)
 		say_with(client, fds, count, "{\"cmd\":\"LOAD\"}\n");
 		hear(client, count <= 2 ? "ENOEXEC" : "EBADF", NULL);
 	}
-	if (luod_fds() != before) {
+	if (!becomes(before)) {
 		ksft_print_msg("%d descriptors before, %d after\n", before, luod_fds());
 		good = false;
 	}
 	/* With a message that is not ended */
 	say_with(client, fds, 5, "{\"cmd\"");
 	close(client);
-	/* That it went is seen by luod when it gets to it. */
-	for (int i = 0; i < LIMIT_MS && luod_fds() != before - 1; i++)
-		usleep(1000);
-	good = good && luod_fds() == before - 1;
+	good = good && becomes(before - 1);
 }
 
 static void test_garbage(void)
@@ -621,6 +683,7 @@ int main(void)
 		{ "CANCEL, and an update at once", test_cancel, false },
 		{ "systemd goes for it, and gives up", test_systemd, false },
 		{ "who was ready for a luod that died", test_remembered, true },
+		{ "descriptors that are slow to close", test_slow_close, false },
 		{ "descriptors are closed", test_descriptors, false },
 		{ "what is no message", test_garbage, false },
 		{ "a client that does not read", test_deaf, false },

@@ -181,7 +181,7 @@ static void take_fds(struct client *client, struct msghdr *msg)
 				client->fds[client->fd_count++] = fds[i];
 			} else {
 				client->fds_lost = true;
-				close(fds[i]);
+				close_elsewhere(fds[i]);
 			}
 		}
 	}
@@ -213,7 +213,7 @@ static ssize_t receive(struct client *client, size_t len)
 static void forget_message(struct client *client)
 {
 	for (int i = 0; i < client->fd_count; i++)
-		close(client->fds[i]);
+		close_elsewhere(client->fds[i]);
 	client->fd_count = 0;
 	client->fds_lost = false;
 	client->in_len = 0;

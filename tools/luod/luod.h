@@ -161,6 +161,9 @@ void client_end(struct client *client);
 /* One line that says no, to a connection that is not served. */
 void client_refuse(int fd, int err, const char *text);
 
+/* closer.c: close @fd, that a client sent, without waiting for it */
+void close_elsewhere(int fd);
+
 /* commands.c */
 struct call {
 	struct client *client;
