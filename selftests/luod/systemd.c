@@ -118,6 +118,8 @@ static void run_luod(void)
 	snprintf(number, sizeof(number), "%d", count);
 	setenv("LISTEN_FDS", number, 1);
 	setenv("LISTEN_FDNAMES", names, 1);
+	snprintf(number, sizeof(number), "%d", STORED);
+	setenv("FDSTORE", number, 1);
 	setenv("NOTIFY_SOCKET", NOTIFY, 1);
 	execl("/selftests/luod", "luod", "--config", "/tmp/luod.conf", NULL);
 	_exit(127);
@@ -204,6 +206,32 @@ static int is_kept(void)
 	return agent_listed("a: b", "\"outgoing\"", "\"kept\":true", "\"files\":1") ? 0 : 1;
 }
 
+/* As many as there is room for, and none that would be lost; and all of them go again. */
+static int create_many(void)
+{
+	int client = agent_connect(), count = 0, fd;
+	const char *line;
+
+	do {
+		agent_send(client, -1, "{\"cmd\":\"CREATE\",\"id\":\"many-%d\",\"keep\":true}", count);
+		line = agent_line(client, &fd) ?: "";
+		close(fd);
+	} while (strstr(line, "\"ok\"") && ++count < STORED);
+	if (!strstr(line, "\"ENOSPC\"") || count < STORED / 4 || count > STORED / 2)
+		return 1;
+	for (int i = 0; i < count; i++) {
+		agent_send(client, -1, "{\"cmd\":\"RELEASE\",\"id\":\"many-%d\"}", i);
+		line = agent_line(client, &fd) ?: "";
+		if (!strstr(line, "\"ok\""))
+			return 1;
+	}
+	agent_send(client, -1, "{\"cmd\":\"CREATE\",\"id\":\"one\",\"keep\":true}");
+	line = agent_line(client, &fd) ?: "";
+	close(fd);
+	agent_send(client, -1, "{\"cmd\":\"RELEASE\",\"id\":\"one\"}");
+	return strstr(line, "\"ok\"") && strstr(agent_line(client, &fd) ?: "", "\"ok\"") ? 0 : 1;
+}
+
 static void before(void)
 {
 	manager_start();
@@ -211,6 +239,7 @@ static void before(void)
 	check(is_stored("luod.handler.eventfd"), "a handler is stored");
 	check(succeeds(in_background(create_kept)), "a client has a session kept");
 	check(is_stored("a%3a%20b"), "it is stored, under its name");
+	check(succeeds(in_background(create_many)), "no more is kept than the store takes");
 	service_kill(SIGKILL, "killed");
 	service_start();
 	check(succeeds(in_background(is_kept)), "killed: the next luod has it");

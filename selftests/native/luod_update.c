@@ -638,6 +638,28 @@ static void test_pages(void)
 	close(subscriber);
 }
 
+/* Nobody has more kept; but an update needs no room that is not there. */
+static void test_full(void)
+{
+	int operator = dial(), client = subscribe(SUBSCRIBE_A), session;
+
+	fake->full = true;
+	say(operator, "{\"cmd\":\"CREATE\",\"id\":\"k\",\"keep\":true}");
+	hear(operator, "ENOSPC", NULL);
+	say(operator, "{\"cmd\":\"CREATE\",\"id\":\"k\"}");
+	hear_with(operator, &session);
+	say_with(operator, &session, 1, "{\"cmd\":\"KEEP\",\"id\":\"k\"}\n");
+	hear(operator, "ENOSPC", "too many", NULL);
+	close(session);
+	say(operator, "{\"cmd\":\"UPDATE\",\"timeout\":100000}");
+	close(start_of(client));
+	say(client, "{\"cmd\":\"READY\"}");
+	hear(client, "KEXEC", NULL);
+	hear(operator, "EUCLEAN", NULL);
+	close(client);
+	close(operator);
+}
+
 /* There is no file, so that it says nothing. */
 static void test_reload(void)
 {
@@ -688,6 +710,7 @@ int main(void)
 		{ "what is no message", test_garbage, false },
 		{ "a client that does not read", test_deaf, false },
 		{ "sessions are listed in pages", test_pages, false },
+		{ "no room for more", test_full, false },
 		{ "luod.conf is read again", test_reload, false },
 	};
 

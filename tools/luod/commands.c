@@ -133,6 +133,7 @@ static int do_keep(struct call *call)
 	err = session_hold(SESSION_KEPT, id, call->fds[0]);
 	if (err)
 		return call_fail(call, err, err == -EEXIST ? "session '%s' is kept already" :
+				 err == -ENOSPC ? "session '%s' can't be kept: there are too many" :
 				 "session '%s' can't be kept", id);
 	call->fds[0] = -1;
 	log_text(LOG_INFO, "session '%s': kept for user %u", id, call->client->peer.uid);

@@ -63,6 +63,8 @@ bool store_is_systemd(void);
 /* A copy of @fd under @name; one that has the name already goes. */
 int store_add(const char *name, int fd);
 void store_remove(const char *name);
+/* For one more that somebody asks for; what luod needs for itself is left. */
+bool store_has_room(void);
 /* Gives each descriptor that is stored to @fn, which owns it from then on. */
 int store_restore(void (*fn)(const char *name, int fd));
 /* luod serves; whoever started it may go on. */

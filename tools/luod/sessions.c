@@ -65,6 +65,8 @@ int session_hold(enum session_kind kind, const char *name, int fd)
 
 	if (session_find(kind, name))
 		return -EEXIST;
+	if (kind == SESSION_KEPT && !store_has_room())
+		return -ENOSPC;
 	session = session_add(kind, name, fd);
 	if (!session)
 		return -ENOMEM;

@@ -6,18 +6,43 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "luod.h"
 
+/* For what comes of itself: a session for each connection, luod.state, handlers */
+#define RESERVE	1280
+
 #define BARRIER_US	(5 * 1000 * 1000)
 
 static enum { NOWHERE, SYSTEMD, KEEPER } where;
-/* What a keeper has, or the next one is to have; they belong to luod's other parts. */
+/* How many are stored at most */
+static size_t limit;
+/* What systemd or a keeper has, or the next one is to have; they belong to luod's other parts. */
 static struct names stored;
 
-int store_open(bool use_keeper)
+/* Systemd says it, and closes what is more; a keeper has as many descriptors as luod. */
+static void find_limit(void)
+{
+	const char *text = getenv("FDSTORE");
+	struct rlimit files;
+
+	if (where == SYSTEMD && text)
+		limit = strtoul(text, NULL, 10);
+	else
+		limit = getrlimit(RLIMIT_NOFILE, &files) ? SIZE_MAX : files.rlim_cur;
+}
+
+bool store_has_room(void)
+{
+	size_t reserve = RESERVE < limit / 2 ? RESERVE : limit / 2;
+
+	return where == NOWHERE || stored.count < limit - reserve;
+}
+
+static int open_store(bool use_keeper)
 {
 	int err;
 
@@ -31,6 +56,14 @@ int store_open(bool use_keeper)
 		log_text(LOG_NOTICE, "nobody keeps sessions if luod dies: start it with its keeper, or by systemd");
 	err = where == SYSTEMD ? sd_notify(0, "STATUS=Starting") : 0;
 	return err < 0 ? err : 0;
+}
+
+int store_open(bool use_keeper)
+{
+	int err = open_store(use_keeper);
+
+	find_limit();
+	return err;
 }
 
 bool store_is_systemd(void)
@@ -92,7 +125,7 @@ int store_add(const char *name, int fd)
 
 	if (where == SYSTEMD) {
 		notify("FDSTOREREMOVE", name, -1);
-		err = notify("FDSTORE", name, fd);
+		err = names_put(&stored, name, fd) ?: notify("FDSTORE", name, fd);
 	} else if (where == KEEPER) {
 		err = names_put(&stored, name, fd) ?: keeper_tell(KEEPER_ADD, name, fd);
 	}
@@ -107,6 +140,7 @@ void store_remove(const char *name)
 	int err = 0;
 
 	if (where == SYSTEMD) {
+		names_take(&stored, name);
 		err = notify("FDSTOREREMOVE", name, -1);
 	} else if (where == KEEPER) {
 		names_take(&stored, name);
@@ -126,7 +160,12 @@ static int restore_from_systemd(void (*fn)(const char *name, int fd))
 
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 		decode(names[i], name);
-		fn(sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) > 0 ? STORE_SOCKET : name, fd);
+		if (sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) > 0) {
+			fn(STORE_SOCKET, fd);
+		} else {
+			names_put(&stored, name, fd);
+			fn(name, fd);
+		}
 		free(names[i]);
 	}
 	free(names);

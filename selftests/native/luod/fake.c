@@ -148,6 +148,11 @@ int store_add(const char *name, int fd)
 	return *name && fd >= 0 ? 0 : -EINVAL;
 }
 
+bool store_has_room(void)
+{
+	return !fake->full;
+}
+
 void store_remove(const char *name)
 {
 	(void)name;

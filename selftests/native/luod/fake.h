@@ -12,6 +12,7 @@ enum fake_kexec { FAKE_REFUSED, FAKE_COMING, FAKE_GIVEN_UP };
 extern struct fake {
 	enum fake_kexec kexec;
 	bool twice;			/* each is incoming, too, and one more is not UTF-8 */
+	bool full;			/* nothing more is kept */
 	bool blind;			/* sessions can't be listed */
 } *fake;
 
