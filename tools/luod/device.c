@@ -229,7 +229,7 @@ int device_list(void (*fn)(const struct kernel_session *session, void *ctx), voi
 		if (take_line(line, &session))
 			fn(&session, ctx);
 	}
-	err = ferror(list) ? -errno : 0;
+	err = ferror(list) ? -(errno ?: EIO) : 0;
 	if (err)
 		log_text(LOG_ERR, "the kernel's sessions can't all be listed: %s", strerror(-err));
 	free(line);
