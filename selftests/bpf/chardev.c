@@ -129,10 +129,11 @@ static bool is_device(int fd, int i)
 /* "PRIORITY,SEQUENCE,TIME,...;TEXT" */
 static bool first_record(int fd)
 {
+	unsigned long long sequence;
 	char record[1024] = "";
 	ssize_t n = read(fd, record, sizeof(record) - 1);
 
-	return n > 0 && strstr(record, ";Linux version ");
+	return n > 0 && sscanf(record, "%*u,%llu,", &sequence) == 1 && !sequence;
 }
 
 static void check_orders(void)

@@ -2,7 +2,7 @@
 /*
  * bpf_cost_each HANDLER=INSTRUCTIONS...: what a file's life costs with each handler:
  * PRESERVE_FD, RETRIEVE_FD and FINISH, in a VM whose clock counts instructions (ICOUNT=1).
- * It must be what the documentation says, give or take a tenth. Freezing is not in it.
+ * It must be what the documentation says, give or take a quarter. Freezing is not in it.
  */
 #include <errno.h>
 #include <fcntl.h>
