@@ -146,6 +146,7 @@ static bool memfd_luo_pin_quick(struct folio *folio)
 	    try_grab_folio(folio, 1, FOLL_PIN))
 		return false;
 
+	/* Pairs with the lock that whoever writes to swap takes before he looks. */
 	smp_mb__after_atomic();
 	if (!folio_test_locked(folio))
 		return true;

@@ -7,8 +7,8 @@
  *		end whose other end is not there is as if that had been closed: a writer gets
  *		EPIPE, a reader end-of-file.
  * Does not:	its size, if that was set (F_SETPIPE_SZ).
- * Refused:	preserve: as of regular files: one that was deleted, that no path leads to, or that is
- *		not on a disk, as in /run.
+ * Refused:	preserve: as of regular files: one that was deleted, that no path leads to, or
+ *		that is not on a disk, as in /run.
  *		retrieve: one in which something was left when it was frozen; another file of that
  *		name. What comes by a FIFO is no longer known to who sent it, so it is not
  *		dropped without a word.

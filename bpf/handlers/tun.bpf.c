@@ -15,7 +15,7 @@
  *		takes CAP_NET_ADMIN there; one of its name that is there and is as it was is
  *		attached to, as by TUNSETIFF, and not changed.
  * Refused:	preserve: a device that is not in the initial network namespace, for it would
- *		leave its namespace; one with a filter (TUNATTACHFILTER, TUNSETTXFILTER) or with a BPF
+ *		leave its namespace; one with a filter (TUNATTACHFILTER, TUNSETTXFILTER) or a BPF
  *		program (TUNSETSTEERINGEBPF, TUNSETFILTEREBPF), and a link type that was set.
  *		retrieve: if what is made, or is there under this name, is not as it was.
  *

@@ -98,11 +98,13 @@ static void check_orders(void)
 			int end = order[j];
 
 			fds[end] = luo_session__retrieve_fd(from, end);
-			wrong += fds[end] < 0 ||
-				 (fcntl(fds[end], F_GETFL) & (O_ACCMODE | O_NONBLOCK)) != flags[end];
+			wrong += fds[end] < 0;
+			wrong += (fcntl(fds[end], F_GETFL) & (O_ACCMODE | O_NONBLOCK)) !=
+				 flags[end];
 		}
 		wrong += !passes(fds[WRITER], fds[READER], 'a') ||
-			 !passes(fds[BOTH], fds[READER], 'b') || !passes(fds[WRITER], fds[BOTH], 'c');
+			 !passes(fds[BOTH], fds[READER], 'b') ||
+			 !passes(fds[WRITER], fds[BOTH], 'c');
 		wrong += luo_session__finish(from) != 0;
 		for (int end = 0; end < ENDS; end++)
 			close(fds[end]);

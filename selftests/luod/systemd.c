@@ -213,7 +213,8 @@ static int create_many(void)
 	const char *line;
 
 	do {
-		agent_send(client, -1, "{\"cmd\":\"CREATE\",\"id\":\"many-%d\",\"keep\":true}", count);
+		agent_send(client, -1,
+			   "{\"cmd\":\"CREATE\",\"id\":\"many-%d\",\"keep\":true}", count);
 		line = agent_line(client, &fd) ?: "";
 		close(fd);
 	} while (strstr(line, "\"ok\"") && ++count < STORED);

@@ -314,7 +314,8 @@ static bool mends(const char *text, const char *want)
 
 	snprintf(copy, sizeof(copy), "%s", text);
 	text_mend(copy);
-	if (strcmp(copy, want) || !text_is_utf8(copy) || text_is_utf8(text) != !strcmp(text, want)) {
+	if (strcmp(copy, want) || !text_is_utf8(copy) ||
+	    text_is_utf8(text) != !strcmp(text, want)) {
 		ksft_print_msg("'%s' became '%s'\n", text, copy);
 		return false;
 	}
@@ -329,7 +330,7 @@ static bool test_utf8(void)
 
 	good = mends("", "") && mends("a\u00e9\u20ac\U0001f600z", "a\u00e9\u20ac\U0001f600z") &&
 	       mends("\u00e9\xc3", "\u00e9?") && mends("\xe2\x82", "??") &&
-	       mends("\xf0\x9f\x98x", "???x") && mends("\x80" "a\xff", "?a?") &&
+	       mends("\xf0\x9f\x98x", "???x") && mends("\200a\xff", "?a?") &&
 	       mends("\xc0\x80\xe0\x80\x80", "?????") && mends("\xed\xa0\x80", "???") &&
 	       mends("\xf4\x90\x80\x80\xf5", "?????") && mends("\xed\x9f\xbf\xf4\x8f\xbf\xbf",
 							       "\xed\x9f\xbf\xf4\x8f\xbf\xbf");

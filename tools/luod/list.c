@@ -20,7 +20,7 @@ bool page_add(struct page *page, const char *name, struct json_object *element)
 	size_t len = 0;
 
 	json_object_to_json_string_length(element, JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-	/* A name may be that of an incoming session and an outgoing one: the next page is after it. */
+	/* A name may be that of two sessions, one incoming: the next page is after it. */
 	if (page->count && strcmp(name, page->last) &&
 	    (page->count >= page->limit || page->bytes + len > BYTES_MAX)) {
 		json_object_put(element);

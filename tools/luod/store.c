@@ -37,8 +37,10 @@ static void find_limit(void)
 
 bool store_has_room(void)
 {
-	size_t reserve = RESERVE < limit / 2 ? RESERVE : limit / 2;
+	size_t reserve = limit / 2;
 
+	if (reserve > RESERVE)
+		reserve = RESERVE;
 	return where == NOWHERE || stored.count < limit - reserve;
 }
 
