@@ -42,6 +42,10 @@ struct peer {
 int conf_parse(struct conf *conf, const char *text, size_t len, char *message, size_t size);
 /* The same from a file; without one, what holds if nothing is said. */
 int conf_read(struct conf *conf, const char *path, char *message, size_t size);
+/* All but who may do what, for a time at which nobody can say what users there are. */
+int conf_read_no_rules(struct conf *conf, const char *path, char *message, size_t size);
+/* What holds if nothing is said */
+int conf_default(struct conf *conf);
 void conf_free(struct conf *conf);
 
 /* conf_line.c: where something is: a key; an element of the array that it has; a key of that */
