@@ -93,6 +93,25 @@ static int memfd_luo_list_grow(struct memfd_luo_list *list)
 	return 0;
 }
 
+/* Make @run an extent, and preserve it unless its pages are @preserved. */
+static int memfd_luo_list_put(struct memfd_luo_list *list,
+			      const struct memfd_luo_run *run, bool preserved)
+{
+	int err = 0;
+
+	if (list->last->count == list->capacity)
+		err = memfd_luo_list_grow(list);
+	if (!err && !preserved)
+		err = memfd_luo_preserve_pages(*run);
+	if (err)
+		return err;
+
+	memfd_luo_extents(list->last)[list->last->count++] = memfd_luo_pack(run);
+	list->nr_extents++;
+	list->nr_pages += run->nr;
+	return 0;
+}
+
 /**
  * memfd_luo_list_close - preserve the open run and make it an extent
  * @list: the list; may have no open run
@@ -107,20 +126,19 @@ int memfd_luo_list_close(struct memfd_luo_list *list)
 	if (!run->nr)
 		return 0;
 
-	if (list->last->count == list->capacity) {
-		err = memfd_luo_list_grow(list);
-		if (err)
-			return err;
-	}
+	err = memfd_luo_list_put(list, run, false);
+	if (!err)
+		run->nr = 0;
+	return err;
+}
 
-	err = memfd_luo_preserve_pages(*run);
-	if (err)
-		return err;
-
-	memfd_luo_extents(list->last)[list->last->count++] = memfd_luo_pack(run);
-	list->nr_extents++;
-	list->nr_pages += run->nr;
-	run->nr = 0;
+static int memfd_luo_list_check(const struct memfd_luo_list *list, u64 index,
+				u64 pfn, u64 nr)
+{
+	if (WARN_ON_ONCE(index < list->end))
+		return -EINVAL;
+	if (nr > MEMFD_LUO_NR_MAX || pfn > MEMFD_LUO_PFN_MAX)
+		return -ERANGE;
 	return 0;
 }
 
@@ -135,12 +153,10 @@ int memfd_luo_list_close(struct memfd_luo_list *list)
  */
 int memfd_luo_list_add(struct memfd_luo_list *list, u64 index, u64 pfn, u64 nr)
 {
-	int err;
+	int err = memfd_luo_list_check(list, index, pfn, nr);
 
-	if (WARN_ON_ONCE(index < list->end))
-		return -EINVAL;
-	if (nr > MEMFD_LUO_NR_MAX || pfn > MEMFD_LUO_PFN_MAX)
-		return -ERANGE;
+	if (err)
+		return err;
 
 	if (list->apart || !memfd_luo_run_extend(&list->open, index, pfn, nr)) {
 		err = memfd_luo_list_close(list);
@@ -150,6 +166,80 @@ int memfd_luo_list_add(struct memfd_luo_list *list, u64 index, u64 pfn, u64 nr)
 	}
 	list->end = index + nr;
 	return 0;
+}
+
+/*
+ * Add runs that none extends to a list without an open one. Pages without a neighbour are
+ * preserved all at once.
+ */
+static int memfd_luo_list_put_runs(struct memfd_luo_list *list,
+				   const struct memfd_luo_run *runs, int nr,
+				   int *added)
+{
+	unsigned long pfns[MEMFD_LUO_RUNS_MAX];
+	int i, singles = 0, err;
+
+	for (i = 0; i < nr; i++) {
+		err = memfd_luo_list_check(list, runs[i].index, runs[i].pfn,
+					   runs[i].nr);
+		if (err)
+			return err;
+		if (runs[i].nr == 1)
+			pfns[singles++] = runs[i].pfn;
+	}
+	err = kho_preserve_single_pages(pfns, singles);
+	if (err)
+		return err;
+
+	for (i = 0; i < nr; i++) {
+		err = memfd_luo_list_put(list, &runs[i], runs[i].nr == 1);
+		if (err)
+			break;
+		list->end = runs[i].index + runs[i].nr;
+		(*added)++;
+	}
+	for (; i < nr; i++) {
+		if (runs[i].nr == 1)
+			kho_unpreserve_pages(pfn_to_page(runs[i].pfn), 1);
+	}
+	return err;
+}
+
+/**
+ * memfd_luo_list_add_runs - add runs of pages at the end of a list
+ * @list:  the list
+ * @runs:  as memfd_luo_list_add() takes them, none of which extends the one before it
+ * @nr:    how many, up to MEMFD_LUO_RUNS_MAX
+ * @added: set to how many of them are in the list
+ *
+ * Return: 0, or the errno for which the others are not.
+ */
+int memfd_luo_list_add_runs(struct memfd_luo_list *list,
+			    const struct memfd_luo_run *runs, int nr, int *added)
+{
+	const int between = nr - 2;
+	int err = 0;
+
+	*added = 0;
+	/* The first may extend what is open, and the last be extended. */
+	if (between > 0) {
+		err = memfd_luo_list_add(list, runs[0].index, runs[0].pfn,
+					 runs[0].nr);
+		if (err)
+			return err;
+		*added = 1;
+		err = memfd_luo_list_close(list);
+		err = err ?: memfd_luo_list_put_runs(list, runs + 1, between,
+						     added);
+	}
+	while (!err && *added < nr) {
+		const struct memfd_luo_run *run = &runs[*added];
+
+		err = memfd_luo_list_add(list, run->index, run->pfn, run->nr);
+		if (!err)
+			(*added)++;
+	}
+	return err;
 }
 
 /**

@@ -23,8 +23,6 @@
 #include "memfd_luo.h"
 
 #define MEMFD_LUO_MOVE_TRIES	10
-/* Folios that are pinned without letting go of the i_pages lock */
-#define MEMFD_LUO_PIN_MAX	32
 
 pgoff_t memfd_luo_size_pages(struct file *file)
 {
@@ -165,7 +163,8 @@ static int memfd_luo_pin_runs(struct file *file, pgoff_t *next, pgoff_t end,
 	XA_STATE(xas, &file->f_mapping->i_pages, *next);
 	struct memfd_luo_run *run = NULL;
 	struct folio *folio;
-	int budget = MEMFD_LUO_PIN_MAX;
+	/* Nor is the i_pages lock held for longer. */
+	int budget = MEMFD_LUO_RUNS_MAX;
 
 	*nr_runs = 0;
 	guard(spinlock_irq)(&file->f_mapping->i_pages.xa_lock);
@@ -194,17 +193,13 @@ static int memfd_luo_pin_runs(struct file *file, pgoff_t *next, pgoff_t end,
 static int memfd_luo_collect_runs(struct file *file, pgoff_t *next, pgoff_t end,
 				  struct memfd_luo_list *list)
 {
-	struct memfd_luo_run runs[MEMFD_LUO_PIN_MAX];
-	int nr, ret, err = 0;
+	struct memfd_luo_run runs[MEMFD_LUO_RUNS_MAX];
+	int nr, added, ret, err;
 
 	ret = memfd_luo_pin_runs(file, next, end, list->apart, runs, &nr);
-	for (int i = 0; i < nr; i++) {
-		if (!err)
-			err = memfd_luo_list_add(list, runs[i].index,
-						 runs[i].pfn, runs[i].nr);
-		if (err)
-			memfd_luo_unpin(runs[i].pfn, runs[i].nr);
-	}
+	err = memfd_luo_list_add_runs(list, runs, nr, &added);
+	for (; added < nr; added++)
+		memfd_luo_unpin(runs[added].pfn, runs[added].nr);
 	return err ?: ret;
 }
 

@@ -132,16 +132,34 @@ static void read_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, luo_kunit_preserved(test), 0);
 }
 
+static void take_back(struct kunit *test, struct memfd_luo_header *header, u64 nr)
+{
+	struct memfd_luo_reader reader;
+	struct memfd_luo_run unit;
+	u64 pages = 0;
+
+	KUNIT_ASSERT_EQ(test, open_record(&reader, header), 0);
+	while (memfd_luo_read(&reader, &unit)) {
+		struct folio *folio = kho_restore_folio(PFN_PHYS(unit.pfn));
+
+		KUNIT_ASSERT_NOT_NULL(test, folio);
+		KUNIT_EXPECT_EQ(test, folio_nr_pages(folio), unit.nr);
+		folio_put(folio);
+		pages += unit.nr;
+	}
+	KUNIT_EXPECT_EQ(test, pages, nr);
+	memfd_luo_free_record(&reader);
+	KUNIT_EXPECT_EQ(test, luo_kunit_preserved(test), 0);
+}
+
 /* One run, from inside a large area: cut into areas that KHO takes and gives back. */
 static void read_back_long_run(struct kunit *test)
 {
 	const unsigned int order = 6;
 	struct memfd_luo_header *header = new_header(test);
 	struct page *page = alloc_pages(GFP_KERNEL, order);
-	struct memfd_luo_reader reader;
 	struct memfd_luo_list list;
-	struct memfd_luo_run unit;
-	u64 nr = (1 << order) - 2, pages = 0;
+	u64 nr = (1 << order) - 2;
 
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	split_page(page, order);
@@ -158,18 +176,60 @@ static void read_back_long_run(struct kunit *test)
 	/* 1, 2, 4, 8, 16, 16, 8, 4, 2, 1, and the header */
 	KUNIT_EXPECT_EQ(test, luo_kunit_preserved(test), 2 * (order - 1) + 1);
 
-	KUNIT_ASSERT_EQ(test, open_record(&reader, header), 0);
-	while (memfd_luo_read(&reader, &unit)) {
-		struct folio *folio = kho_restore_folio(PFN_PHYS(unit.pfn));
+	take_back(test, header, nr);
+}
 
-		KUNIT_ASSERT_NOT_NULL(test, folio);
-		KUNIT_EXPECT_EQ(test, folio_nr_pages(folio), unit.nr);
-		folio_put(folio);
-		pages += unit.nr;
-	}
-	KUNIT_EXPECT_EQ(test, pages, nr);
-	memfd_luo_free_record(&reader);
-	KUNIT_EXPECT_EQ(test, luo_kunit_preserved(test), 0);
+/* Runs of pages, each of which begins at that page of the file and of an area */
+static void add_together(struct kunit *test, struct memfd_luo_list *list,
+			 struct page *area, const u64 (*at)[2], int nr)
+{
+	struct memfd_luo_run runs[8];
+	int added;
+
+	for (int i = 0; i < nr; i++)
+		runs[i] = (struct memfd_luo_run) {
+			at[i][0], page_to_pfn(area + at[i][0]), at[i][1],
+		};
+	KUNIT_ASSERT_EQ(test, memfd_luo_list_add_runs(list, runs, nr, &added), 0);
+	KUNIT_EXPECT_EQ(test, added, nr);
+}
+
+/* Added together or not, it is the same list; what fails in the middle leaves the rest out. */
+static void runs_together(struct kunit *test)
+{
+	static const u64 first[][2] = { { 0, 1 }, { 2, 1 }, { 4, 3 }, { 8, 1 }, { 10, 1 } };
+	static const u64 second[][2] = { { 11, 1 }, { 13, 1 }, { 15, 1 } };
+	struct memfd_luo_header *header = new_header(test);
+	struct page *area = alloc_pages(GFP_KERNEL, 4);
+	static const int unused[] = { 3, 7, 9, 12, 14 };
+	struct memfd_luo_run bad[3] = {};
+	struct memfd_luo_list list;
+	int added;
+
+	KUNIT_ASSERT_NOT_NULL(test, area);
+	split_page(area, 4);
+	memfd_luo_list_init(&list, &header->chain[MEMFD_LUO_CHAIN_LATE].block, false);
+	add_together(test, &list, area, first, ARRAY_SIZE(first));
+	add_together(test, &list, area, second, ARRAY_SIZE(second));
+
+	bad[0] = (struct memfd_luo_run) { 16, page_to_pfn(area + 1), 1 };
+	bad[1] = (struct memfd_luo_run) { 18, page_to_pfn(area + 3), 1 };
+	bad[2] = (struct memfd_luo_run) { 20, page_to_pfn(area + 7), 1 };
+	bad[1].nr = MEMFD_LUO_NR_MAX + 1;
+	KUNIT_EXPECT_EQ(test, memfd_luo_list_add_runs(&list, bad, 3, &added), -ERANGE);
+	KUNIT_EXPECT_EQ(test, added, 1);
+
+	KUNIT_ASSERT_EQ(test, memfd_luo_list_close(&list), 0);
+	KUNIT_EXPECT_EQ(test, list.nr_extents, 8);
+	KUNIT_EXPECT_EQ(test, list.nr_pages, 11);
+	for (int i = 0; i < ARRAY_SIZE(unused); i++)
+		__free_page(area + unused[i]);
+
+	seal(header, &list);
+	hand_over(test, header);
+	/* 0, 2, 4 and 5, 6, 8, 10 and 11, 13, 15, page 1 at 16, and the header */
+	KUNIT_EXPECT_EQ(test, luo_kunit_preserved(test), 10);
+	take_back(test, header, 11);
 }
 
 static void reclaim(struct kunit *test)
@@ -222,6 +282,7 @@ static void drop(struct kunit *test)
 static struct kunit_case memfd_luo_extents_cases[] = {
 	KUNIT_CASE(read_back),
 	KUNIT_CASE(read_back_long_run),
+	KUNIT_CASE(runs_together),
 	KUNIT_CASE(reclaim),
 	KUNIT_CASE(wrong_address),
 	KUNIT_CASE(drop),
