@@ -38,7 +38,8 @@ LUOD_CFLAGS := -pthread -fno-sanitize-recover=all -isystem $(TOOLS)/libbpf/inclu
 luod_sources = $(addprefix $(TOP)/tools/luod/,$(addsuffix .c,$1))
 $(NATIVE)/luod_message: LUOD_SRCS := $(call luod_sources,message)
 $(NATIVE)/luod_policy: LUOD_SRCS := $(call luod_sources,message policy conf conf_line)
-$(NATIVE)/luod_update: LUOD_SRCS := $(call luod_sources,$(LUOD_NATIVE)) $(TOP)/selftests/native/luod/fake.c
+$(NATIVE)/luod_update $(NATIVE)/luod_clients: LUOD_SRCS := $(call luod_sources,$(LUOD_NATIVE)) \
+	$(wildcard $(TOP)/selftests/native/luod/*.c)
 
 $(NATIVE)/luod_%: $(TOP)/selftests/native/luod_%.c $(wildcard $(TOP)/tools/luod/*.[ch] $(TOP)/tools/luod/luod.conf $(TOP)/selftests/native/luod/*.[ch])
 	@mkdir -p $(@D)

@@ -1,157 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-/* An update's state machine, and connections, under the sanitizers: see luod/fake.c. */
-#include <dirent.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdarg.h>
+/* An update's state machine under the sanitizers: see luod/fake.c. */
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "luod/client.h"
 #include "luod/fake.h"
 
 #include "kselftest.h"
-
-#define LIMIT_MS (120 * 1000)
-
-static char path[64];
-static pid_t luod;
-static bool good;
-
-static int dial(void)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	strcpy(address.sun_path, path);
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)))
-		ksft_exit_fail_msg("connect: %s\n", strerror(errno));
-	return fd;
-}
-
-static void say_with(int client, const int *fds, int count, const char *line)
-{
-	char control[CMSG_SPACE(32 * sizeof(int))] = {};
-	struct iovec iov = { (char *)line, strlen(line) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (count) {
-		struct cmsghdr *cmsg;
-
-		msg.msg_control = control;
-		msg.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(cmsg), fds, count * sizeof(int));
-	}
-	if (sendmsg(client, &msg, MSG_NOSIGNAL) < 0)
-		good = false;
-}
-
-static void say(int client, const char *line)
-{
-	say_with(client, NULL, 0, line);
-	say_with(client, NULL, 0, "\n");
-}
-
-static const char *hear_with(int client, int *session)
-{
-	static char line[1 << 20];
-	size_t n = 0;
-
-	*session = -1;
-	for (; n < sizeof(line) - 1; n++) {
-		char control[CMSG_SPACE(sizeof(int))];
-		struct iovec iov = { line + n, 1 };
-		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-				      .msg_controllen = sizeof(control) };
-		struct pollfd poll_fd = { client, POLLIN, 0 };
-		struct cmsghdr *cmsg;
-
-		if (poll(&poll_fd, 1, LIMIT_MS) != 1 ||
-		    recvmsg(client, &msg, MSG_CMSG_CLOEXEC) <= 0)
-			return "(the end)";
-		cmsg = CMSG_FIRSTHDR(&msg);
-		if (cmsg && cmsg->cmsg_type == SCM_RIGHTS)
-			memcpy(session, CMSG_DATA(cmsg), sizeof(int));
-		if (line[n] == '\n')
-			break;
-	}
-	line[n] = '\0';
-	return line;
-}
-
-/* The next line has all of these texts. */
-static void hear(int client, const char *text, ...)
-{
-	const char *line, *want = text;
-	va_list args;
-	int fd;
-
-	do {
-		line = hear_with(client, &fd);
-	} while (strstr(line, "PROGRESS"));
-	va_start(args, text);
-	for (; want; want = va_arg(args, const char *)) {
-		if (strstr(line, want))
-			continue;
-		ksft_print_msg("'%s' is not in: %s\n", want, line);
-		good = false;
-	}
-	va_end(args);
-	if (fd >= 0)
-		close(fd);
-}
-
-static int start_of(int client)
-{
-	const char *line;
-	int session;
-
-	line = hear_with(client, &session);
-	if (session < 0 || !strstr(line, "START_PRESERVATION")) {
-		ksft_print_msg("no session: %s\n", line);
-		good = false;
-	}
-	return session;
-}
-
-static int subscribe(const char *line)
-{
-	int client = dial();
-
-	say(client, line);
-	hear(client, "\"ok\"", NULL);
-	return client;
-}
-
-/* Everything that was said before, luod has heard. */
-static void settle(void)
-{
-	int client = dial();
-
-	say(client, "{\"cmd\":\"HELLO\",\"version\":1}");
-	hear(client, "\"ok\"", NULL);
-	close(client);
-}
 
 static void check_idle(int client)
 {
 	say(client, "{\"cmd\":\"STATUS\"}");
 	hear(client, "\"state\":\"idle\"", "\"update\":null", NULL);
 }
-
-#define SUBSCRIBE_A "{\"cmd\":\"SUBSCRIBE\",\"id\":\"a\",\"seq\":1}"
-#define SUBSCRIBE_B "{\"cmd\":\"SUBSCRIBE\",\"id\":\"b\",\"seq\":1}"
 
 static void test_refused(void)
 {
@@ -436,8 +297,8 @@ static void test_remembered(void)
 	hear(operator, "ETIMEDOUT", "did not come back", NULL);
 	say(operator, "{\"cmd\":\"LIST\"}");
 	hear(operator, "\"sessions\":[]", NULL);
-	fake_stop(luod);
-	luod = fake_start_remembering(path);
+	fake_stop(luod_pid);
+	luod_pid = fake_start_remembering(luod_path);
 	close(operator);
 	operator = dial();
 	say(operator, "{\"cmd\":\"UPDATE\",\"timeout\":100000}");
@@ -449,193 +310,6 @@ static void test_remembered(void)
 	hear(operator, "EUCLEAN", NULL);
 	close(a);
 	close(operator);
-}
-
-static int luod_fds(void)
-{
-	struct dirent *entry;
-	char dir_path[64];
-	int count = 0;
-	DIR *dir;
-
-	snprintf(dir_path, sizeof(dir_path), "/proc/%d/fd", luod);
-	dir = opendir(dir_path);
-	while (dir && (entry = readdir(dir)))
-		count += entry->d_name[0] != '.';
-	if (dir)
-		closedir(dir);
-	return count;
-}
-
-/* Luod closes what it got when it gets to it. */
-static bool becomes(int fds)
-{
-	for (int i = 0; i < LIMIT_MS && luod_fds() != fds; i++)
-		usleep(1000);
-	return luod_fds() == fds;
-}
-
-/* To close it takes a minute, for nobody reads what was sent there. */
-static int slow_to_close(int *peer)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct linger linger = { 1, 60 };
-	socklen_t len = sizeof(address);
-	static char data[65536];
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (bind(listener, (struct sockaddr *)&address, len) || listen(listener, 1) ||
-	    getsockname(listener, (struct sockaddr *)&address, &len) ||
-	    connect(fd, (struct sockaddr *)&address, len) ||
-	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)))
-		ksft_exit_fail_msg("a connection: %s\n", strerror(errno));
-	*peer = accept(listener, NULL, NULL);
-	while (send(fd, data, sizeof(data), MSG_DONTWAIT) > 0)
-		;
-	close(listener);
-	return fd;
-}
-
-/* Luod serves while it waits for the ends of files that clients sent. */
-static void test_slow_close(void)
-{
-	int client = dial(), peers[4], begun = time(NULL);
-
-	say(client, "{\"cmd\":\"HELLO\",\"version\":1}");
-	hear(client, "\"ok\"", NULL);
-	for (int i = 0; i < 4; i++) {
-		int fd = slow_to_close(&peers[i]), other = dial();
-
-		/* Luod's is to be the last one. */
-		kill(luod, SIGSTOP);
-		/* To a command that takes none, and with half a message */
-		say_with(other, &fd, 1, i % 2 ? "{" : "{\"cmd\":\"LIST\"}\n");
-		close(fd);
-		kill(luod, SIGCONT);
-		if (!(i % 2))
-			hear(other, "EBADF", NULL);
-		close(other);
-		settle();
-	}
-	say(client, "{\"cmd\":\"LIST\"}");
-	hear(client, "\"ok\"", NULL);
-	if (time(NULL) - begun > 30) {
-		ksft_print_msg("luod waits\n");
-		good = false;
-	}
-	for (int i = 0; i < 4; i++)
-		close(peers[i]);
-	close(client);
-}
-
-static void test_descriptors(void)
-{
-	int client = dial(), fds[17] = {}, before;
-
-	say(client, "{\"cmd\":\"HELLO\",\"version\":1}");
-	hear(client, "\"ok\"", NULL);
-	before = luod_fds();
-	for (int count = 1; count <= 17; count++) {
-		say_with(client, fds, count, "{\"cmd\":\"LIST\"}\n");
-		hear(client, "EBADF", NULL);
-		say_with(client, fds, count, "{\"cmd\":\"KEEP\",\"id\":\"x\"}\n");
-		hear(client, "EBADF", NULL);
-		say_with(client, fds, count, "{\"cmd\":\"LOAD\"}\n");
-		hear(client, count <= 2 ? "ENOEXEC" : "EBADF", NULL);
-	}
-	if (!becomes(before)) {
-		ksft_print_msg("%d descriptors before, %d after\n", before, luod_fds());
-		good = false;
-	}
-	/* With a message that is not ended */
-	say_with(client, fds, 5, "{\"cmd\"");
-	close(client);
-	good = good && becomes(before - 1);
-}
-
-static void test_garbage(void)
-{
-	static char large[10 << 20];
-	int client = dial();
-	size_t done = 0;
-
-	memset(large, 'x', sizeof(large));
-	while (done < sizeof(large)) {
-		ssize_t n = send(client, large + done, sizeof(large) - done, MSG_NOSIGNAL);
-
-		if (n <= 0)
-			break;
-		done += n;
-	}
-	hear(client, "{\"status\":\"error\",\"error\":\"EMSGSIZE\"", NULL);
-	hear(client, "(the end)", NULL);
-	close(client);
-	client = dial();
-	say(client, "no");
-	hear(client, "{\"status\":\"error\",\"error\":\"EPROTO\"", NULL);
-	hear(client, "(the end)", NULL);
-	close(client);
-	/* Begun and not ended */
-	client = dial();
-	say_with(client, NULL, 0, "{");
-	hear(client, "(the end)", NULL);
-	close(client);
-}
-
-static void test_deaf(void)
-{
-	int client = dial(), other = dial();
-
-	for (int i = 0; i < 100; i++) {
-		say(other, "{\"cmd\":\"CLAIM\",\"id\":\"a name to fill the log with\"}");
-		hear(other, "ENOENT", NULL);
-	}
-	while (send(client, "{\"cmd\":\"STATUS\"}\n", 17, MSG_NOSIGNAL) > 0)
-		;
-	say(other, "{\"cmd\":\"HELLO\",\"version\":1}");
-	hear(other, "\"ok\"", NULL);
-	close(client);
-	close(other);
-}
-
-/* Sessions and who has subscribed, in the order of their names */
-static void test_pages(void)
-{
-	int client = dial(), subscriber = dial();
-
-	say(client, "{\"cmd\":\"CREATE\",\"id\":\"d\",\"keep\":true}");
-	hear(client, "\"ok\"", NULL);
-	say(client, "{\"cmd\":\"CREATE\",\"id\":\"a\",\"keep\":true}");
-	hear(client, "\"ok\"", NULL);
-	say(client, "{\"cmd\":\"SUBSCRIBE\",\"id\":\"d\",\"seq\":1}");
-	hear(client, "\"ok\"", NULL);
-	say(subscriber, "{\"cmd\":\"SUBSCRIBE\",\"id\":\"b\",\"seq\":1}");
-	hear(subscriber, "\"ok\"", NULL);
-	say(client, "{\"cmd\":\"LIST\",\"limit\":2}");
-	hear(client, "[{\"id\":\"a\",\"state\":\"outgoing\"",
-	     "{\"id\":\"b\",\"state\":null", "],\"next\":\"b\"}", NULL);
-	say(client, "{\"cmd\":\"LIST\",\"limit\":2,\"after\":\"b\"}");
-	hear(client, "[{\"id\":\"d\",\"state\":\"outgoing\"", "\"subscribed\":true",
-	     "],\"next\":null}", NULL);
-	say(client, "{\"cmd\":\"LIST\",\"after\":\"d\"}");
-	hear(client, "\"sessions\":[],\"next\":null}", NULL);
-	say(client, "{\"cmd\":\"LIST\"}");
-	hear(client, "\"id\":\"a\"", "\"id\":\"b\"", "\"id\":\"d\"", "],\"next\":null}", NULL);
-	fake->twice = true;
-	say(client, "{\"cmd\":\"LIST\",\"limit\":1}");
-	hear(client, "[{\"id\":\"a\",\"state\":\"", "},{\"id\":\"a\",\"state\":\"",
-	     "}],\"next\":\"a\"}", NULL);
-	say(client, "{\"cmd\":\"LIST\",\"limit\":1,\"after\":\"a\"}");
-	hear(client, "[{\"id\":\"b\",\"state\":null", "}],\"next\":\"b\"}", NULL);
-	say(client, "{\"cmd\":\"LIST\",\"limit\":1,\"after\":\"a/\\n\"}");
-	hear(client, "[{\"id\":\"b\",\"state\":null", NULL);
-	say(client, "{\"cmd\":\"LIST\",\"limit\":1,\"after\":\"b\"}");
-	hear(client, "[{\"id\":\"d\",\"state\":\"", "},{\"id\":\"d\",\"state\":\"",
-	     "}],\"next\":null}", NULL);
-	close(client);
-	close(subscriber);
 }
 
 /* Nobody has more kept; but an update needs no room that is not there. */
@@ -660,38 +334,9 @@ static void test_full(void)
 	close(operator);
 }
 
-/* There is no file, so that it says nothing. */
-static void test_reload(void)
-{
-	int client = dial();
-
-	for (int i = 0; i < 3; i++) {
-		say(client, "{\"cmd\":\"RELOAD\"}");
-		hear(client, geteuid() ? "\"EACCES\"" : "\"ok\"", NULL);
-	}
-	close(client);
-}
-
-static bool run(void (*test)(void), bool remembering)
-{
-	int status;
-
-	good = true;
-	luod = remembering ? fake_start_remembering(path) : fake_start(path);
-	test();
-	status = fake_stop(luod);
-	if (status)
-		ksft_print_msg("luod ended with status %d\n", status);
-	return good && !status;
-}
-
 int main(void)
 {
-	static const struct {
-		const char *name;
-		void (*run)(void);
-		bool remembering;
-	} tests[] = {
+	static const struct luod_test tests[] = {
 		{ "the kernel refuses the kexec", test_refused, false },
 		{ "an update without subscribers", test_nobody, false },
 		{ "sessions that can't be listed", test_blind, false },
@@ -705,20 +350,8 @@ int main(void)
 		{ "CANCEL, and an update at once", test_cancel, false },
 		{ "systemd goes for it, and gives up", test_systemd, false },
 		{ "who was ready for a luod that died", test_remembered, true },
-		{ "descriptors that are slow to close", test_slow_close, false },
-		{ "descriptors are closed", test_descriptors, false },
-		{ "what is no message", test_garbage, false },
-		{ "a client that does not read", test_deaf, false },
-		{ "sessions are listed in pages", test_pages, false },
 		{ "no room for more", test_full, false },
-		{ "luod.conf is read again", test_reload, false },
 	};
 
-	snprintf(path, sizeof(path), "/tmp/luod-native-%d", getpid());
-	ksft_print_header();
-	ksft_set_plan(sizeof(tests) / sizeof(*tests));
-	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)
-		ksft_test_result(run(tests[i].run, tests[i].remembering), "%s\n", tests[i].name);
-	unlink(path);
-	ksft_finished();
+	luod_run_tests(tests, sizeof(tests) / sizeof(*tests));
 }

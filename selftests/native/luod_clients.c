@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Connections, what is said on them and passed along, under the sanitizers: see luod/fake.c. */
+#include <dirent.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "luod/client.h"
+#include "luod/fake.h"
+
+#include "kselftest.h"
+
+static int luod_fds(void)
+{
+	struct dirent *entry;
+	char dir_path[64];
+	int count = 0;
+	DIR *dir;
+
+	snprintf(dir_path, sizeof(dir_path), "/proc/%d/fd", luod_pid);
+	dir = opendir(dir_path);
+	while (dir && (entry = readdir(dir)))
+		count += entry->d_name[0] != '.';
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+/* Luod closes what it got when it gets to it. */
+static bool becomes(int fds)
+{
+	for (int i = 0; i < LIMIT_MS && luod_fds() != fds; i++)
+		usleep(1000);
+	return luod_fds() == fds;
+}
+
+/* To close it takes a minute, for nobody reads what was sent there. */
+static int slow_to_close(int *peer)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct linger linger = { 1, 60 };
+	socklen_t len = sizeof(address);
+	static char data[65536];
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (bind(listener, (struct sockaddr *)&address, len) || listen(listener, 1) ||
+	    getsockname(listener, (struct sockaddr *)&address, &len) ||
+	    connect(fd, (struct sockaddr *)&address, len) ||
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)))
+		ksft_exit_fail_msg("a connection: %s\n", strerror(errno));
+	*peer = accept(listener, NULL, NULL);
+	while (send(fd, data, sizeof(data), MSG_DONTWAIT) > 0)
+		;
+	close(listener);
+	return fd;
+}
+
+/* Luod serves while it waits for the ends of files that clients sent. */
+static void test_slow_close(void)
+{
+	int client = dial(), peers[4], begun = time(NULL);
+
+	say(client, "{\"cmd\":\"HELLO\",\"version\":1}");
+	hear(client, "\"ok\"", NULL);
+	for (int i = 0; i < 4; i++) {
+		int fd = slow_to_close(&peers[i]), other = dial();
+
+		/* Luod's is to be the last one. */
+		kill(luod_pid, SIGSTOP);
+		/* To a command that takes none, and with half a message */
+		say_with(other, &fd, 1, i % 2 ? "{" : "{\"cmd\":\"LIST\"}\n");
+		close(fd);
+		kill(luod_pid, SIGCONT);
+		if (!(i % 2))
+			hear(other, "EBADF", NULL);
+		close(other);
+		settle();
+	}
+	say(client, "{\"cmd\":\"LIST\"}");
+	hear(client, "\"ok\"", NULL);
+	if (time(NULL) - begun > 30) {
+		ksft_print_msg("luod waits\n");
+		good = false;
+	}
+	for (int i = 0; i < 4; i++)
+		close(peers[i]);
+	close(client);
+}
+
+static void test_descriptors(void)
+{
+	int client = dial(), fds[17] = {}, before;
+
+	say(client, "{\"cmd\":\"HELLO\",\"version\":1}");
+	hear(client, "\"ok\"", NULL);
+	before = luod_fds();
+	for (int count = 1; count <= 17; count++) {
+		say_with(client, fds, count, "{\"cmd\":\"LIST\"}\n");
+		hear(client, "EBADF", NULL);
+		say_with(client, fds, count, "{\"cmd\":\"KEEP\",\"id\":\"x\"}\n");
+		hear(client, "EBADF", NULL);
+		say_with(client, fds, count, "{\"cmd\":\"LOAD\"}\n");
+		hear(client, count <= 2 ? "ENOEXEC" : "EBADF", NULL);
+	}
+	if (!becomes(before)) {
+		ksft_print_msg("%d descriptors before, %d after\n", before, luod_fds());
+		good = false;
+	}
+	/* With a message that is not ended */
+	say_with(client, fds, 5, "{\"cmd\"");
+	close(client);
+	good = good && becomes(before - 1);
+}
+
+static void test_garbage(void)
+{
+	static char large[10 << 20];
+	int client = dial();
+	size_t done = 0;
+
+	memset(large, 'x', sizeof(large));
+	while (done < sizeof(large)) {
+		ssize_t n = send(client, large + done, sizeof(large) - done, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			break;
+		done += n;
+	}
+	hear(client, "{\"status\":\"error\",\"error\":\"EMSGSIZE\"", NULL);
+	hear(client, "(the end)", NULL);
+	close(client);
+	client = dial();
+	say(client, "no");
+	hear(client, "{\"status\":\"error\",\"error\":\"EPROTO\"", NULL);
+	hear(client, "(the end)", NULL);
+	close(client);
+	/* Begun and not ended */
+	client = dial();
+	say_with(client, NULL, 0, "{");
+	hear(client, "(the end)", NULL);
+	close(client);
+}
+
+static void test_deaf(void)
+{
+	int client = dial(), other = dial();
+
+	for (int i = 0; i < 100; i++) {
+		say(other, "{\"cmd\":\"CLAIM\",\"id\":\"a name to fill the log with\"}");
+		hear(other, "ENOENT", NULL);
+	}
+	while (send(client, "{\"cmd\":\"STATUS\"}\n", 17, MSG_NOSIGNAL) > 0)
+		;
+	say(other, "{\"cmd\":\"HELLO\",\"version\":1}");
+	hear(other, "\"ok\"", NULL);
+	close(client);
+	close(other);
+}
+
+/* Sessions and who has subscribed, in the order of their names */
+static void test_pages(void)
+{
+	int client = dial(), subscriber = dial();
+
+	say(client, "{\"cmd\":\"CREATE\",\"id\":\"d\",\"keep\":true}");
+	hear(client, "\"ok\"", NULL);
+	say(client, "{\"cmd\":\"CREATE\",\"id\":\"a\",\"keep\":true}");
+	hear(client, "\"ok\"", NULL);
+	say(client, "{\"cmd\":\"SUBSCRIBE\",\"id\":\"d\",\"seq\":1}");
+	hear(client, "\"ok\"", NULL);
+	say(subscriber, "{\"cmd\":\"SUBSCRIBE\",\"id\":\"b\",\"seq\":1}");
+	hear(subscriber, "\"ok\"", NULL);
+	say(client, "{\"cmd\":\"LIST\",\"limit\":2}");
+	hear(client, "[{\"id\":\"a\",\"state\":\"outgoing\"",
+	     "{\"id\":\"b\",\"state\":null", "],\"next\":\"b\"}", NULL);
+	say(client, "{\"cmd\":\"LIST\",\"limit\":2,\"after\":\"b\"}");
+	hear(client, "[{\"id\":\"d\",\"state\":\"outgoing\"", "\"subscribed\":true",
+	     "],\"next\":null}", NULL);
+	say(client, "{\"cmd\":\"LIST\",\"after\":\"d\"}");
+	hear(client, "\"sessions\":[],\"next\":null}", NULL);
+	say(client, "{\"cmd\":\"LIST\"}");
+	hear(client, "\"id\":\"a\"", "\"id\":\"b\"", "\"id\":\"d\"", "],\"next\":null}", NULL);
+	fake->twice = true;
+	say(client, "{\"cmd\":\"LIST\",\"limit\":1}");
+	hear(client, "[{\"id\":\"a\",\"state\":\"", "},{\"id\":\"a\",\"state\":\"",
+	     "}],\"next\":\"a\"}", NULL);
+	say(client, "{\"cmd\":\"LIST\",\"limit\":1,\"after\":\"a\"}");
+	hear(client, "[{\"id\":\"b\",\"state\":null", "}],\"next\":\"b\"}", NULL);
+	say(client, "{\"cmd\":\"LIST\",\"limit\":1,\"after\":\"a/\\n\"}");
+	hear(client, "[{\"id\":\"b\",\"state\":null", NULL);
+	say(client, "{\"cmd\":\"LIST\",\"limit\":1,\"after\":\"b\"}");
+	hear(client, "[{\"id\":\"d\",\"state\":\"", "},{\"id\":\"d\",\"state\":\"",
+	     "}],\"next\":null}", NULL);
+	close(client);
+	close(subscriber);
+}
+
+/* There is no file, so that it says nothing. */
+static void test_reload(void)
+{
+	int client = dial();
+
+	for (int i = 0; i < 3; i++) {
+		say(client, "{\"cmd\":\"RELOAD\"}");
+		hear(client, geteuid() ? "\"EACCES\"" : "\"ok\"", NULL);
+	}
+	close(client);
+}
+
+int main(void)
+{
+	static const struct luod_test tests[] = {
+		{ "descriptors that are slow to close", test_slow_close, false },
+		{ "descriptors are closed", test_descriptors, false },
+		{ "what is no message", test_garbage, false },
+		{ "a client that does not read", test_deaf, false },
+		{ "sessions are listed in pages", test_pages, false },
+		{ "luod.conf is read again", test_reload, false },
+	};
+
+	luod_run_tests(tests, sizeof(tests) / sizeof(*tests));
+}
