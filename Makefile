@@ -6,6 +6,7 @@ override OUT := $(abspath $(OUT))
 export OUT
 export ARCH  ?= x86_64
 export DEBUG ?=
+export NOTHP ?=
 export T     ?=
 
 help: ## print this
@@ -17,7 +18,7 @@ demo: ## watch a live update: from a fresh checkout to files carried over a kexe
 	@selftests/vm/demo
 
 test: ## run every test; T=pattern runs some, DEBUG=1 runs them on a kernel with all checkers
-	@scripts/prepare luo stock $(if $(filter-out 0,$(DEBUG)),debug)
+	@scripts/prepare luo stock $(if $(filter-out 0,$(DEBUG)),debug) $(if $(filter-out 0,$(NOTHP)),nothp)
 	@selftests/vm/run-tests $(T)
 
 test-versions: ## every test on Linux 7.2 too, and live updates between it and the base
@@ -51,7 +52,7 @@ check: ## checkpatch, sparse, W=1, shellcheck, and the ABI against the base's
 	@scripts/check
 
 bench: ## what it costs, beside the stock kernel: a table, CSV and plots under out/bench/
-	@scripts/prepare luo bench-luo bench-stock
+	@scripts/prepare bench-luo bench-stock
 	@bench/run
 
 clean: ## remove what was built; the fetched base stays

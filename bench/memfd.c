@@ -21,7 +21,6 @@
 #include "tap.h"
 #include "vm.h"
 
-#define HUGE_ENABLED "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 #define SEED 1
 #define STAMP 64
 /* Coprime to any power of two: a stride that leads to each page once. */
@@ -63,30 +62,25 @@ static void check_large(int fd, off_t size)
 	check_eq(mem_huge(fd, 0, look), look, "%s: bytes in large folios", kind->name);
 }
 
-static void set_huge(const char *setting)
-{
-	must(write_file(HUGE_ENABLED, "%s", setting), HUGE_ENABLED);
-}
-
 /* The largest folios that fit into a file that grows by 64 KiB at a time. */
 static void write_64k(int fd, off_t size)
 {
-	set_huge("within_size");
+	mem_use_huge("within_size");
 	must(ftruncate(fd, 0), "ftruncate");
 	for (off_t off = 0; off < size; off += KIB(64)) {
 		must(ftruncate(fd, off + KIB(64)), "ftruncate");
 		touch(fd, off);
 	}
-	set_huge("never");
+	mem_use_huge("never");
 	write_in_order(fd, size);
 	check_large(fd, size);
 }
 
 static void write_2m(int fd, off_t size)
 {
-	set_huge("always");
+	mem_use_huge("always");
 	write_in_order(fd, size);
-	set_huge("never");
+	mem_use_huge("never");
 	check_large(fd, size);
 }
 

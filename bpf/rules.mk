@@ -8,7 +8,8 @@ ARCH	?= x86_64
 BPF_OUT	:= $(OUT)/$(ARCH)/bpf
 VMLINUX_H := $(BPF_OUT)/vmlinux.h
 BPFTOOL	:= $(OUT)/$(ARCH)/tools/bpftool-host
-BTF	:= $(OUT)/$(ARCH)/build/luo/vmlinux
+# `make bench` alone builds no other kernel.
+BTF	:= $(firstword $(wildcard $(OUT)/$(ARCH)/build/luo/vmlinux) $(OUT)/$(ARCH)/build/bench-luo/vmlinux)
 
 # 17 is the oldest that will do, and 19 what scripts/packages installs.
 CLANG	?= $(firstword $(shell command -v clang-19 clang-20 clang-21 clang-18 clang-17 clang))

@@ -4,14 +4,15 @@
 
 # kbuild_setup VARIANT: set src build image, and KMAKE, the command that runs make there.
 #   stock  the base as it is             luo    the prepared tree
-#   debug  the same, with every checker  check  what scripts/check compiles
+#   debug  the same, with every checker  nothp  the same, without huge pages
+#   check  what scripts/check compiles
 #   bench-stock, bench-luo               both as make bench measures them
 kbuild_setup() {
 	local variant=$1 hostcc
 	case $variant in
 	stock|bench-stock) src=$OUT/src/base ;;
-	luo|bench-luo|debug|check) src=$OUT/src/luo ;;
-	*) die "no kernel variant '$variant': there are stock, luo, debug, bench-stock and bench-luo" ;;
+	luo|bench-luo|debug|nothp|check) src=$OUT/src/luo ;;
+	*) die "no kernel variant '$variant': there are stock, luo, debug, nothp, bench-stock and bench-luo" ;;
 	esac
 	build=$OUT/$ARCH/build/$variant
 	image=$OUT/$ARCH/image/$variant

@@ -31,7 +31,6 @@
 
 #define FILES_MAX 100
 #define UNASKED 10
-#define HUGE "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 /* Page tables of KHO's own tree and the like; a lost file is more. */
 #define TOLERANCE KIB(256)
 
@@ -142,13 +141,13 @@ static void sparse_check(const int *fds)
 
 static void huge_make(int *fds)
 {
-	must(write_file(HUGE, "always"), HUGE);
+	mem_use_huge("always");
 	fds[0] = mem_filled("huge", 0, MIB(16), 1);
 	/* One between holes, and one that the size ends in. */
 	fds[1] = mem_create("huge", 0, MIB(8));
 	mem_fill(fds[1], MIB(4), MIB(4), 2);
 	must(ftruncate(fds[1], MIB(7) + KIB(20)), "shrink");
-	must(write_file(HUGE, "never"), HUGE);
+	mem_use_huge("never");
 	check_eq(mem_huge(fds[0], 0, MIB(16)), MIB(16), "huge: made of huge pages");
 }
 

@@ -37,7 +37,7 @@ LUOD_CFLAGS := -pthread -fno-sanitize-recover=all -isystem $(TOOLS)/libbpf/inclu
 
 luod_sources = $(addprefix $(TOP)/tools/luod/,$(addsuffix .c,$1))
 $(NATIVE)/luod_message: LUOD_SRCS := $(call luod_sources,message)
-$(NATIVE)/luod_policy: LUOD_SRCS := $(call luod_sources,message policy conf conf_line)
+$(NATIVE)/luod_policy: LUOD_SRCS := $(call luod_sources,message policy conf conf_line conf_rules)
 $(NATIVE)/luod_update $(NATIVE)/luod_clients: LUOD_SRCS := $(call luod_sources,$(LUOD_NATIVE)) \
 	$(wildcard $(TOP)/selftests/native/luod/*.c)
 

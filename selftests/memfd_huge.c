@@ -10,23 +10,21 @@
 #include "tap.h"
 #include "vm.h"
 
-#define ENABLED "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
-
-static void use_huge(void)
+static void check_huge(int fd, off_t off, off_t len, const char *what)
 {
-	must(write_file(ENABLED, "always"), ENABLED);
+	check_eq(mem_huge(fd, off, len), mem_huge_expected(len), "%s", what);
 }
 
 static void whole_before(int session)
 {
 	int fd;
 
-	use_huge();
+	mem_use_huge("always");
 	fd = mem_create("whole", 0, MIB(16));
 	mem_fill(fd, 0, MIB(16), 1);
-	check_eq(mem_huge(fd, 0, MIB(16)), MIB(16), "whole: made of large folios");
+	check_huge(fd, 0, MIB(16), "whole: made of large folios");
 	must(luo_preserve(session, fd, 1), "preserve");
-	check_eq(mem_huge(fd, 0, MIB(16)), MIB(16), "whole: preserving splits none");
+	check_huge(fd, 0, MIB(16), "whole: preserving splits none");
 }
 
 static void whole_after(int session)
@@ -34,7 +32,7 @@ static void whole_after(int session)
 	int fd = must(luo_retrieve_fd(session, 1), "retrieve");
 
 	check(mem_is(fd, 0, MIB(16), 1), "whole: contents");
-	check_eq(mem_huge(fd, 0, MIB(16)), MIB(16), "whole: large folios again");
+	check_huge(fd, 0, MIB(16), "whole: large folios again");
 }
 
 /* One in a hole, one at an odd place, one that is written after PRESERVE_FD. */
@@ -44,9 +42,9 @@ static void some_before(int session)
 
 	mem_fill(fd, MIB(8), MIB(2), 1);
 	mem_fill(fd, MIB(30), MIB(2), 2);
-	must(write_file(ENABLED, "never"), ENABLED);
+	mem_use_huge("never");
 	mem_fill(fd, MIB(28) + KIB(4), KIB(8), 3);
-	use_huge();
+	mem_use_huge("always");
 	must(luo_preserve(session, fd, 1), "preserve");
 	mem_fill(fd, MIB(48), MIB(2), 4);
 	vm_kexec_arg("luo_alloc", "%ld", mem_allocated(fd));
@@ -60,9 +58,9 @@ static void some_after(int session)
 	check(mem_is(fd, MIB(8), MIB(2), 1) && mem_is(fd, MIB(30), MIB(2), 2) &&
 	      mem_is(fd, MIB(28) + KIB(4), KIB(8), 3) && mem_is(fd, MIB(48), MIB(2), 4),
 	      "some: contents");
-	check_eq(mem_huge(fd, MIB(8), MIB(2)), MIB(2), "some: large between holes");
-	check_eq(mem_huge(fd, MIB(30), MIB(2)), MIB(2), "some: large beside small");
-	check_eq(mem_huge(fd, MIB(48), MIB(2)), MIB(2), "some: large, written late");
+	check_huge(fd, MIB(8), MIB(2), "some: large between holes");
+	check_huge(fd, MIB(30), MIB(2), "some: large beside small");
+	check_huge(fd, MIB(48), MIB(2), "some: large, written late");
 	check_eq(mem_huge(fd, MIB(28) + KIB(4), KIB(8)), 0, "some: small stays small");
 }
 

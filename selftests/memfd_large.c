@@ -55,8 +55,8 @@ static void after(void)
 int main(int argc, char **argv)
 {
 	static const vm_stage_fn stages[] = { before, after };
-#define ENABLED "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+
 	if (argc > 1 && !strcmp(argv[1], "huge"))
-		must(write_file(ENABLED, "always"), ENABLED);
+		mem_use_huge("always");
 	vm_run_stages(stages, 2);
 }

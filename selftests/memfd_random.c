@@ -24,7 +24,6 @@
 #define MOVES 60
 #define UNIT 512	/* what is written at least */
 #define MAX_UNITS (MIB(6) / UNIT)
-#define ENABLED "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 
 /* What a file should hold: the seed that each unit was written with, 0 for zeroes. */
 static struct model {
@@ -84,7 +83,7 @@ static void move_size(int fd)
 	const uint32_t which = dice(3);
 
 	if (fd >= 0)
-		must(write_file(ENABLED, "%s", settings[which]), ENABLED);
+		mem_use_huge(settings[which]);
 }
 
 /* On which node pages come from here on, if there are two. */

@@ -142,7 +142,9 @@ static void *pager(void *arg)
 static void khugepaged_start(void)
 {
 #define THP "/sys/kernel/mm/transparent_hugepage/"
-	must(write_file(THP "shmem_enabled", "advise"), "shmem_enabled");
+	if (!mem_huge_expected(1))
+		return;
+	mem_use_huge("advise");
 	must(write_file(THP "enabled", "always"), "enabled");
 	must(write_file(THP "khugepaged/scan_sleep_millisecs", "10"), "khugepaged");
 	must(write_file(THP "khugepaged/alloc_sleep_millisecs", "10"), "khugepaged");

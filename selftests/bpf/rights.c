@@ -171,6 +171,15 @@ static void check_guard(void)
 		 "a file that a security module does not let in");
 	check_eq(guard->asked, 2, "it was asked");
 	guard->no_receive = 0;
+
+	guard->locked_down = 1;
+	handler_log_mark();
+	vm_log_mark();
+	check_eq(handler_try("eventfd"), -EPERM, "a handler, where the kernel is locked down");
+	check(handler_logged("is needed, and no lockdown"), "the library says why");
+	check_eq(vm_log_count("handler refused: the kernel is locked down"), 1, "the kernel too");
+	guard->locked_down = 0;
+	check_eq(handler_try("eventfd"), 0, "and where it is not");
 }
 
 static void after(void)

@@ -126,6 +126,19 @@ unsigned long page_flags(const void *addr)
 	return flags;
 }
 
+#define SHMEM_ENABLED "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+
+off_t mem_huge_expected(off_t bytes)
+{
+	return access(SHMEM_ENABLED, F_OK) ? 0 : bytes;
+}
+
+void mem_use_huge(const char *when)
+{
+	if (mem_huge_expected(1))
+		must(write_file(SHMEM_ENABLED, "%s", when), SHMEM_ENABLED);
+}
+
 off_t mem_huge(int fd, off_t off, off_t len)
 {
 	char *map = mmap(NULL, len, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, off);

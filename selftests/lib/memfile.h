@@ -33,5 +33,12 @@ unsigned long page_flags(const void *addr);
 #define KPF_THP_BIT KPF_BIT(22)
 /* Bytes in [off, off + len) that transparent huge pages back. */
 off_t mem_huge(int fd, off_t off, off_t len);
+/* What of it can be in huge pages here: @bytes, or 0 in a kernel that has none. */
+off_t mem_huge_expected(off_t bytes);
+/*
+ * Whether shmem writes into huge pages from here on: @when is what shmem_enabled takes,
+ * "always", "never" and so on. A kernel that has none is left alone.
+ */
+void mem_use_huge(const char *when);
 
 #endif

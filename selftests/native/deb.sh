@@ -37,11 +37,14 @@ version=$(field luo-tools Version)
 mapfile -t handlers < <(files_in "$OUT/$ARCH/handlers" /usr/lib/luo/handlers)
 mapfile -t iterators < <(files_in "$OUT/$ARCH/iterators" /usr/lib/luo/iterators)
 units=(/usr/lib/systemd/system/luod.service /usr/lib/systemd/system/luod.socket)
+early=(/usr/sbin/luo-attach /usr/lib/systemd/system-generators/luo-generator /usr/share/man/man8/luo-attach.8.gz
+	/usr/share/initramfs-tools/hooks/luo /usr/share/initramfs-tools/scripts/init-bottom/luo
+	/usr/lib/dracut/modules.d/95luo/module-setup.sh /usr/lib/dracut/modules.d/95luo/luo-attach.sh)
 
 ok "libluo-bpf0: files" has libluo-bpf0 "$lib/libluo-bpf.so.0" "$lib/libluo-bpf.so.$version"
 ok "libluo-bpf-dev: files" has libluo-bpf-dev /usr/include/libluo-bpf.h "$lib/libluo-bpf.a" "$lib/libluo-bpf.so" \
 	"$lib/pkgconfig/libluo-bpf.pc" /usr/share/man/man3/libluo-bpf.3.gz
-ok "luo-tools: files" has luo-tools /usr/bin/luoctl /usr/sbin/luod "${iterators[@]}" "${units[@]}" \
+ok "luo-tools: files" has luo-tools /usr/bin/luoctl /usr/sbin/luod "${iterators[@]}" "${units[@]}" "${early[@]}" \
 	/usr/share/bash-completion/completions/luoctl /usr/share/man/man1/luoctl.1.gz \
 	/usr/share/man/man5/luod.conf.5.gz /usr/share/man/man8/luod.8.gz
 ok "luo-tools: an example of luod.conf" grep -qx /usr/share/doc/luo-tools/examples/luod.conf <(contents luo-tools)

@@ -109,10 +109,17 @@ if [ -x "$out/tools/luod" ]; then
 	same "luod(8): options" "$dir/program" "$dir/page"
 	# Keys are where luod.conf is read: fields, and what is known besides.
 	sed -nE 's/^\t\{ "([a-z]+)", FIELD_.*/\1/p; /known\[\] = \{/ { s/[^"]*"([a-z]+)"[^"]*/\1\n/g; s/\n[^\n]*$//; p }' \
-		tools/luod/conf.c > "$dir/program"
+		tools/luod/conf.c tools/luod/conf_rules.c > "$dir/program"
 	section tools/man/luod.conf.5 KEYS > "$dir/keys"
 	plain "$dir/keys" | awk '/^\.TP/ { getline; gsub(/ or /, "\n"); print }' | sed 's/^ *//; s/ *$//' > "$dir/page"
 	same "luod.conf(5): keys" "$dir/program" "$dir/page"
+fi
+
+if [ -x "$out/tools/luo-attach" ]; then
+	"$out/tools/luo-attach" --help | grep -oE -e '--[a-z-]+' > "$dir/program"
+	section tools/man/luo-attach.8 OPTIONS > "$dir/options"
+	plain "$dir/options" | awk '/^\.TP/ { getline; print }' | grep -oE -e '--[a-z-]+' > "$dir/page"
+	same "luo-attach(8): options" "$dir/program" "$dir/page"
 fi
 
 if command -v man > /dev/null; then

@@ -61,8 +61,9 @@ vm_for_debug() {
 # go to the kernel's command line. The caller adds where the serial line and the
 # TAP channel lead.
 vm_command() {
-	local script=$1 accel=(-accel "tcg,thread=multi")
+	local script=$1 accel=(-accel "tcg,thread=multi") nodes=
 	shift
+	[ "$NODES" = 1 ] || nodes=$NODES # the kernel tells them apart, no machine need have them
 	if [ "$ICOUNT" = 1 ]; then
 		# The same random numbers each time: hash tables are seeded with them.
 		accel=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -seed 1)
@@ -72,22 +73,11 @@ vm_command() {
 	QEMU_CMD=("$QEMU" "${QEMU_MACHINE[@]}" "${accel[@]}" -m "$MEM" -smp "$SMP"
 		-nodefaults -no-user-config -display none -no-reboot
 		-kernel "$(kernel_image "$KERNEL")" -initrd "$INITRD"
-		-append "$KERNEL_WORDS $EARLY_WORDS panic=-1 oops=panic kho=on liveupdate=on luo_stage=0${DISK:+ luo_disk=$DISK_TYPE}${*:+ $*}${APPEND:+ $APPEND}"
+		-append "$KERNEL_WORDS $EARLY_WORDS panic=-1 oops=panic kho=on liveupdate=on luo_stage=0${nodes:+ numa=fake=$nodes}${DISK:+ luo_disk=$DISK_TYPE}${*:+ $*}${APPEND:+ $APPEND}"
 		-device virtio-rng-pci)
-	[ "$NODES" = 1 ] || vm_nodes
 	vm_disk script "$script"
 	vm_disk selftests "$GUEST/selftests.img"
 	vm_disk boot "$BOOT_DISK"
-}
-
-# vm_nodes: all memory in two halves, each near to one of two processors.
-vm_nodes() {
-	local mib=${MEM%[GM]} node
-	[ "${MEM: -1}" = M ] || mib=$((mib * 1024))
-	for node in 0 1; do
-		QEMU_CMD+=(-object "memory-backend-ram,id=node$node,size=$((mib / 2))M"
-			-numa "node,nodeid=$node,cpus=$node,memdev=node$node")
-	done
 }
 
 # vm_disk SERIAL FILE: the guest finds a disk by its serial number.

@@ -6,6 +6,7 @@
 
 #include "guard.h"
 
+#define EPERM 1
 #define EACCES 13
 
 struct guard_control guard;
@@ -28,6 +29,13 @@ SEC("lsm/file_ioctl")
 int BPF_PROG(file_ioctl, struct file *file, unsigned int cmd, unsigned long arg)
 {
 	return deny(guard.no_ioctl == cmd);
+}
+
+/* As lockdown=confidentiality does */
+SEC("lsm/locked_down")
+int BPF_PROG(locked_down, enum lockdown_reason what)
+{
+	return deny(guard.locked_down && what == LOCKDOWN_BPF_READ_KERNEL) ? -EPERM : 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -6,6 +6,7 @@
 /* For threads of process @pid */
 struct guard_control {
 	int pid;
+	int locked_down;	/* no BPF program reads the kernel's memory */
 	int no_receive;		/* it may receive no file */
 	unsigned int no_ioctl;	/* nor call this ioctl */
 	int asked;		/* how often it tried */
