@@ -93,23 +93,18 @@ static int memfd_luo_list_grow(struct memfd_luo_list *list)
 	return 0;
 }
 
-/* Make @run an extent, and preserve it unless its pages are @preserved. */
-static int memfd_luo_list_put(struct memfd_luo_list *list,
-			      const struct memfd_luo_run *run, bool preserved)
+static inline int memfd_luo_list_room(struct memfd_luo_list *list)
 {
-	int err = 0;
+	return list->last->count < list->capacity ? 0 : memfd_luo_list_grow(list);
+}
 
-	if (list->last->count == list->capacity)
-		err = memfd_luo_list_grow(list);
-	if (!err && !preserved)
-		err = memfd_luo_preserve_pages(*run);
-	if (err)
-		return err;
-
+/* There is room for it, and its pages are preserved. */
+static inline void memfd_luo_list_append(struct memfd_luo_list *list,
+					 const struct memfd_luo_run *run)
+{
 	memfd_luo_extents(list->last)[list->last->count++] = memfd_luo_pack(run);
 	list->nr_extents++;
 	list->nr_pages += run->nr;
-	return 0;
 }
 
 /**
@@ -126,10 +121,13 @@ int memfd_luo_list_close(struct memfd_luo_list *list)
 	if (!run->nr)
 		return 0;
 
-	err = memfd_luo_list_put(list, run, false);
-	if (!err)
-		run->nr = 0;
-	return err;
+	err = memfd_luo_list_room(list) ?: memfd_luo_preserve_pages(*run);
+	if (err)
+		return err;
+
+	memfd_luo_list_append(list, run);
+	run->nr = 0;
+	return 0;
 }
 
 static int memfd_luo_list_check(const struct memfd_luo_list *list, u64 index,
@@ -192,9 +190,12 @@ static int memfd_luo_list_put_runs(struct memfd_luo_list *list,
 		return err;
 
 	for (i = 0; i < nr; i++) {
-		err = memfd_luo_list_put(list, &runs[i], runs[i].nr == 1);
+		err = memfd_luo_list_room(list);
+		if (!err && runs[i].nr > 1)
+			err = memfd_luo_preserve_pages(runs[i]);
 		if (err)
 			break;
+		memfd_luo_list_append(list, &runs[i]);
 		list->end = runs[i].index + runs[i].nr;
 		(*added)++;
 	}
