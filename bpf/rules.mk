@@ -8,8 +8,11 @@ ARCH	?= x86_64
 BPF_OUT	:= $(OUT)/$(ARCH)/bpf
 VMLINUX_H := $(BPF_OUT)/vmlinux.h
 BPFTOOL	:= $(OUT)/$(ARCH)/tools/bpftool-host
-# `make bench` alone builds no other kernel.
-BTF	:= $(firstword $(wildcard $(OUT)/$(ARCH)/build/luo/vmlinux) $(OUT)/$(ARCH)/build/bench-luo/vmlinux)
+# scripts/prepare says of which kernel: make bench builds no luo.
+BTF	?= $(OUT)/$(ARCH)/build/luo/vmlinux
+# Newer than vmlinux.h when that was made of another one.
+BTF_PATH := $(BPF_OUT)/btf-path
+$(shell mkdir -p $(BPF_OUT); echo $(BTF) | cmp -s - $(BTF_PATH) || echo $(BTF) > $(BTF_PATH))
 
 # 17 is the oldest that will do, and 19 what scripts/packages installs.
 CLANG	?= $(firstword $(shell command -v clang-19 clang-20 clang-21 clang-18 clang-17 clang))
@@ -26,7 +29,7 @@ BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter \
 $(BTF): ;
 
 # Types of a kernel that was built again are mostly those it had before.
-$(VMLINUX_H): $(BTF) $(BPFTOOL)
+$(VMLINUX_H): $(BTF) $(BTF_PATH) $(BPFTOOL)
 	@mkdir -p $(@D)
 	$(BPFTOOL) btf dump file $(BTF) format c > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi

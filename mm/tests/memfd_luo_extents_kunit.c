@@ -194,7 +194,7 @@ static void add_together(struct kunit *test, struct memfd_luo_list *list,
 	KUNIT_EXPECT_EQ(test, added, nr);
 }
 
-/* Added together or not, it is the same list; what fails in the middle leaves the rest out. */
+/* Added together or not, it is the same list; what can be no extent is refused before. */
 static void runs_together(struct kunit *test)
 {
 	static const u64 first[][2] = { { 0, 1 }, { 2, 1 }, { 4, 3 }, { 8, 1 }, { 10, 1 } };

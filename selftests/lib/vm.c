@@ -149,6 +149,8 @@ static const char *kernel_variant(void)
 	uname(&name);
 	if (strstr(name.release, "-bench"))
 		return "bench-luo";
+	if (strstr(name.release, "-nothp"))
+		return "nothp";
 	return access("/proc/lockdep_stats", F_OK) ? "luo" : "debug";
 }
 

@@ -126,6 +126,20 @@ static inline void kho_unpreserve_pages(struct page *page, unsigned long nr)
 	page->head = false;
 }
 
+static inline int kho_preserve_single_pages(const unsigned long *pfns, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		int err = kho_preserve_pages(pfn_to_page(pfns[i]), 1);
+
+		if (!err)
+			continue;
+		while (i--)
+			kho_unpreserve_pages(pfn_to_page(pfns[i]), 1);
+		return err;
+	}
+	return 0;
+}
+
 static inline void *kho_alloc_preserve(size_t size)
 {
 	struct page *page = arena + ARENA_PAGES;

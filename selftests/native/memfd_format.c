@@ -172,6 +172,46 @@ static bool test_preserve_fails(void)
 	return true;
 }
 
+/* The same of runs that are added together, most of which are a single page. */
+static bool test_together_fails(void)
+{
+	for (int fail = 0; fail < 400; fail++) {
+		struct memfd_luo_run runs[MEMFD_LUO_RUNS_MAX];
+		struct memfd_luo_header *header;
+		struct memfd_luo_list list;
+		int err = 0, nr = 1, added;
+		u64 pages = 0, pfn = 0;
+
+		reset();
+		header = kho_alloc_preserve(PAGE_SIZE);
+		memfd_luo_list_init(&list, &header->chain[0].block, false);
+		kho_fail_after = fail;
+		while (!err && pfn < 2000) {
+			for (int i = 0; i < nr; i++) {
+				/* A neighbour of the last one, every other time */
+				pfn += i || nr % 2;
+				runs[i] = (struct memfd_luo_run) {
+					pfn, ARENA_PFN + pfn, pfn % 5 ? 1 : 3,
+				};
+				pfn += runs[i].nr;
+			}
+			err = memfd_luo_list_add_runs(&list, runs, nr, &added);
+			if (!err && added != nr)
+				return false;
+			while (added--)
+				pages += runs[added].nr;
+			nr = nr % MEMFD_LUO_RUNS_MAX + 1;
+		}
+		if (err != -ENOMEM)
+			return false;
+		memfd_luo_list_drop(&list, count_release);
+		if (released != pages || arena_heads(false) != 1)
+			return false;
+		kho_unpreserve_free(header);
+	}
+	return true;
+}
+
 static bool test_read(void)
 {
 	struct memfd_luo_reader reader;
@@ -309,13 +349,14 @@ static bool test_addresses(void)
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(13);
+	ksft_set_plan(14);
 	ksft_test_result(test_cut(false), "areas are aligned and as large as they can be\n");
 	ksft_test_result(test_cut(true), "so are folios, in the file too\n");
 	ksft_test_result(test_pack(), "an extent holds the largest values\n");
 	ksft_test_result(test_merge(), "runs grow only in file and memory at once\n");
 	ksft_test_result(test_drop(), "a dropped list leaves nothing\n");
 	ksft_test_result(test_preserve_fails(), "neither does one that could not be preserved\n");
+	ksft_test_result(test_together_fails(), "nor one of runs that are added together\n");
 	ksft_test_result(test_read(), "both chains are read in order\n");
 	ksft_test_result(test_reclaim(), "a record is freed whole\n");
 	ksft_test_result(test_owned_twice(), "a record has one owner\n");
