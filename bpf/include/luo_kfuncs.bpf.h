@@ -66,6 +66,12 @@ extern int bpf_luo_epoll_next(struct luo_bpf_ctx *ctx, struct file *file, void *
 			      u32 item__sz) LUO_KFUNC;
 extern int bpf_luo_epoll_watch(struct file *file, struct file *target, const void *item,
 			       u32 item__sz) LUO_KFUNC;
+extern struct file *bpf_luo_inotify(struct luo_bpf_ctx *ctx, s32 next_wd) LUO_KFUNC;
+extern int bpf_luo_inotify_next(struct luo_bpf_ctx *ctx, struct file *file, void *watch,
+				u32 watch__sz) LUO_KFUNC;
+extern int bpf_luo_inotify_watch(struct file *file, struct luo_bpf_ctx *ctx, const void *watch,
+				 u32 watch__sz) LUO_KFUNC;
+extern int bpf_luo_inotify_event(struct file *file, s32 wd, u32 mask) LUO_KFUNC;
 extern int bpf_luo_pipe_reserve(struct luo_bpf_ctx *ctx, struct file *file) LUO_KFUNC;
 extern int bpf_luo_pipe_save(struct luo_bpf_ctx *ctx, struct file *file) LUO_KFUNC;
 extern int bpf_luo_pipe(struct luo_bpf_ctx *ctx, u32 slots, u32 ends) LUO_KFUNC;

@@ -13,6 +13,7 @@
 #include <linux/types.h>
 
 struct file;
+struct inode;
 
 /* fs/eventfd.c */
 struct file *eventfd_getfile(u64 count, int flags);
@@ -71,5 +72,11 @@ struct file *eventpoll_getfile(int flags);
 int eventpoll_next(struct file *file, struct luo_epoll_item *item);
 int eventpoll_watch(struct file *file, struct file *target,
 		    const struct luo_epoll_item *item);
+
+/* fs/notify/inotify/inotify_user.c */
+struct file *inotify_getfile(int flags, int next_wd);
+int inotify_next(struct file *file, int *wd, u32 *mask, struct inode **inode);
+int inotify_watch(struct file *file, struct inode *inode, u32 mask, int wd);
+int inotify_queue(struct file *file, int wd, u32 mask);
 
 #endif /* _LINUX_LUO_FILES_H */

@@ -9,6 +9,7 @@
  *   luo_kfuncs_TYPE.c   what one type of file needs; built where the kernel has it
  *   luo_kfuncs_path.c   files that are found by their path
  *   luo_path_record.c   what is recorded of them
+ *   luo_inode.c         inodes that have no path
  *   luo_kfuncs_lock.c   the locks that files have
  */
 #ifndef _LUO_KFUNCS_H
@@ -76,5 +77,8 @@ int luo_kfunc_check(const struct luo_kfunc_sets *sets,
 struct file **luo_bpf_opened(struct luo_bpf_file *bf, struct file *file);
 struct file *luo_bpf_not_own(struct file *file);
 u32 luo_bpf_open_flags(u32 flags);
+
+/* luo_kfuncs_path.c */
+bool luo_bpf_fs_lasts(const struct super_block *sb);
 
 #endif /* _LUO_KFUNCS_H */

@@ -40,7 +40,7 @@ static int luo_bpf_shown(const char *path)
  * Files that are there after a kexec, and have an identity that is. Those of FAT
  * get another inode number each time they are loaded.
  */
-static bool luo_bpf_fs_lasts(const struct super_block *sb)
+bool luo_bpf_fs_lasts(const struct super_block *sb)
 {
 	return sb->s_type->fs_flags & FS_REQUIRES_DEV && sb->s_export_op &&
 	       sb->s_export_op->fh_to_dentry &&

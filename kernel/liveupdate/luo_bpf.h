@@ -28,6 +28,7 @@
 
 #include <linux/luo_bpf.h>
 #include <linux/kho/abi/luo_bpf.h>
+#include <linux/kho/abi/luo_bpf_inode.h>
 #include <linux/path.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -131,9 +132,17 @@ struct luo_bpf_handler {
 /* How many files a program may have open at a time */
 #define LUO_BPF_MAX_OPENED	8
 
-/* What a program opened by path and still has: it may do ioctls on these. */
+/**
+ * struct luo_bpf_opened - what retrieve has open, until it returns
+ * @files:  what the program opened by path and still has: it may do ioctls on these
+ * @fs:     where the file system is that was looked for last; nothing if it was not
+ *          found
+ * @fs_ser: which one that is; all zero if none was
+ */
 struct luo_bpf_opened {
 	struct file *files[LUO_BPF_MAX_OPENED];
+	struct path fs;
+	struct luo_bpf_fs_ser fs_ser;
 };
 
 /**
