@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -86,6 +87,15 @@ static int make_epoll(int n)
 	return epoll_create1(0);
 }
 
+/* With one watch */
+static int make_inotify(int n)
+{
+	int fd = inotify_init1(0);
+
+	(void)n;
+	return inotify_add_watch(fd, "/data", IN_CREATE) == 1 ? fd : -1;
+}
+
 /* One end; the other stays open. */
 static int make_pipe(int n)
 {
@@ -133,6 +143,7 @@ static const struct maker {
 	{ "eventfd", make_eventfd },
 	{ "fifo", make_fifo },
 	{ "file", make_file },
+	{ "inotify", make_inotify },
 	{ "pipe", make_pipe },
 	{ "signalfd", make_signalfd },
 	{ "socketpair", make_socketpair },

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a record of a pipe, a pair of sockets or an epoll file leads to, when its state or blob
- * is not what the handler wrote: that file is refused, or is one that might have been
- * preserved. The others are whole, and no memory is lost.
+ * What a record of a pipe, a pair of sockets, an epoll or an inotify file leads to, when its
+ * state or blob is not what the handler wrote: that file is refused, or is one that might have
+ * been preserved. The others are whole, and no memory is lost. /data is on a disk.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -136,10 +137,59 @@ static const struct way epoll_ways[] = {
 	{}
 };
 
+static void make_inotify(struct luo_session *session, uint64_t token)
+{
+	int inotify = must(inotify_init1(0), "inotify_init1");
+
+	must(inotify_add_watch(inotify, "/data", IN_CREATE) == 1 ? 0 : -errno, "watch");
+	preserve(session, inotify, token);
+	preserve(session, must(eventfd(0, 0), "eventfd"), OTHER + token);
+}
+
+static const struct way inotify_ways[] = {
+	{ "more watches than there are", 0, 0, 4, 2, -EUCLEAN },
+	{ "less", 0, 0, 4, 0, -EUCLEAN },
+	{ "many", 0, 0, 4, UINT32_MAX, -EUCLEAN },
+	{ "a negative next descriptor", 0, 8, 4, 1U << 31, -EUCLEAN },
+	{ "a high next descriptor", 0, 8, 4, INT32_MAX, ANY },
+	{ "lost for no errno", 0, 12, 4, 1, -EINVAL },
+	{ "no descriptor", 1, 0, 4, 0, -EINVAL },
+	{ "a negative descriptor", 1, 0, 4, UINT32_MAX, -EINVAL },
+	{ "the highest descriptor", 1, 0, 4, INT32_MAX, ANY },
+	{ "no events", 1, 4, 4, 0, ANY },
+	{ "events that can't be", 1, 4, 4, UINT32_MAX, -EINVAL },
+	{ "a flag of inotify_add_watch()", 1, 4, 4, IN_MASK_ADD, -EINVAL },
+	{ "gone for no errno", 1, 8, 4, 1, -EINVAL },
+	{ "gone for another reason", 1, 8, 4, UINT32_MAX, -EINVAL },
+	{ "something reserved", 1, 12, 4, 1, -EINVAL },
+	{ "in another type of file system", 1, 16, 8, 0x123456, ANY },
+	{ "in another file system", 1, 32, 8, 0x123456, ANY },
+	{ "in a file system without a name", 1, 48, 4, 0, -EINVAL },
+	{ "in one with two names", 1, 48, 4, 3, -EINVAL },
+	{ "something reserved of it", 1, 52, 4, 1, -EINVAL },
+	{ "of another format", 1, 56, 4, 2, -EINVAL },
+	{ "of another type", 1, 60, 4, 0100000, ANY },
+	{ "a handle of no type", 1, 64, 4, 0, -EINVAL },
+	{ "a handle that is none", 1, 64, 4, 255, -EINVAL },
+	{ "a handle of more than a type", 1, 64, 4, 0x10001, -EINVAL },
+	{ "a handle of another type", 1, 64, 4, 77, ANY },
+	{ "no handle", 1, 68, 4, 0, -EINVAL },
+	{ "half a handle", 1, 68, 4, 4, ANY },
+	{ "an uneven handle", 1, 68, 4, 7, -EINVAL },
+	{ "a long handle", 1, 68, 4, 44, -EINVAL },
+	{ "an endless handle", 1, 68, 4, UINT32_MAX - 3, -EINVAL },
+	{ "of another inode", 1, 72, 4, 3, ANY },
+	{ "of no inode", 1, 72, 4, 0, ANY },
+	{ "of an inode far away", 1, 72, 4, UINT32_MAX, ANY },
+	{ "of an inode that is no more", 1, 76, 4, 0x123456, ANY },
+	{}
+};
+
 static const struct kind kinds[] = {
 	{ "pipe", "pipe_damaged", make_pipe, pipe_ways },
 	{ "socketpair", "socketpair_damaged", make_socketpair, socketpair_ways },
 	{ "epoll", "epoll_damaged", make_epoll, epoll_ways },
+	{ "inotify", "inotify_damaged", make_inotify, inotify_ways },
 };
 
 #define KINDS ((int)(sizeof(kinds) / sizeof(*kinds)))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Every memory allocation fails once, of the calls that preserve and retrieve timers, signals,
- * pipes, pairs of sockets and epoll files.
+ * pipes, pairs of sockets, epoll and inotify files. /data is on a disk.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +15,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "handler.h"
@@ -22,6 +23,7 @@
 #include "sweep.h"
 #include "tap.h"
 #include "vm.h"
+#include "watch.h"
 
 #define OTHER 1000	/* token of what belongs to a file, beside that of the file */
 #define WATCHES 3
@@ -130,6 +132,27 @@ static bool is_epoll(int fd, int other)
 	return epoll_wait(fd, events, 2 * WATCHES, 0) == WATCHES;
 }
 
+/* A file and a directory with names, and one in memory */
+static int make_inotify(int n)
+{
+	fds[n] = must(inotify_init1(IN_NONBLOCK), "inotify_init1");
+	watch_add(fds[n], "/data/file", IN_MODIFY);
+	watch_add(fds[n], "/data/dir", IN_CREATE);
+	watch_add(fds[n], "/tmp", IN_CREATE);
+	return -1;
+}
+
+static bool is_inotify(int fd, int other)
+{
+	(void)other;
+	if (!watch_told(fd, -1, IN_Q_OVERFLOW, NULL) || !watch_told(fd, 3, IN_UNMOUNT, NULL) ||
+	    !watch_told(fd, 3, IN_IGNORED, NULL))
+		return false;
+	touch_file("/data/file");
+	return watch_told(fd, 1, IN_MODIFY, NULL) && watch_mask(fd, 2) == IN_CREATE &&
+	       watch_is_at(fd, 2, "/data/dir");
+}
+
 /* A type of file, and what belongs to one */
 static const struct kind {
 	const char *name;
@@ -142,6 +165,7 @@ static const struct kind {
 	{ "pipe", make_pipe, is_pipe, false },
 	{ "socketpair", make_socketpair, is_socketpair, true },
 	{ "epoll", make_epoll, is_epoll, true },
+	{ "inotify", make_inotify, is_inotify, false },
 };
 
 #define KINDS ((int)(sizeof(kinds) / sizeof(*kinds)))
@@ -193,18 +217,29 @@ static void sweep_preserve(void)
 	}
 }
 
+/* So many as a user may not have otherwise */
+static void allow_inotify(void)
+{
+	must(write_file("/proc/sys/fs/inotify/max_user_instances", "%d", 4 * SWEEP_MAX),
+	     "max_user_instances");
+}
+
 static void before(void)
 {
 	struct luo_device *device = device_open();
 
 	sweep_start();
 	handler_attach("eventfd");
+	allow_inotify();
+	must(mkdir("/data/dir", 0755) ? -errno : 0, "mkdir");
+	make_file("/data/file");
 	for (int i = 0; i < KINDS; i++) {
 		kind = &kinds[i];
 		handler_attach(kind->name);
 		session = session_create(device, kind->name);
 		sweep_preserve();
 	}
+	sync();
 }
 
 static int retrieve_call(int n)
@@ -232,6 +267,7 @@ static void after(void)
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	sweep_start();
 	handler_attach("eventfd");
+	allow_inotify();
 	for (int i = 0; i < KINDS; i++) {
 		struct sweep sweep = { kinds[i].name, retrieve_call, NULL, retrieved };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What happens to a pipe, a pair of sockets or an epoll file after PRESERVE_FD must not
- * hold up the kexec, nor have it refused: that file is lost, the log says so, retrieve says
- * why, and all others come back.
+ * What happens to a pipe, a pair of sockets, an epoll or an inotify file after PRESERVE_FD
+ * must not hold up the kexec, nor have it refused: that file is lost, the log says so,
+ * retrieve says why, and all others come back.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -26,13 +27,15 @@
 #include "progs/probe.h"
 #include "tap.h"
 #include "vm.h"
+#include "watch.h"
 
-#define WATCHES 10	/* as many as the epoll handler is made to take */
+#define WATCHES 10	/* as many as these handlers are made to take */
 #define ALONE 100	/* token: its other end is not preserved, and closes */
 #define FIXED 102	/* what is amiss at a first freeze is mended until the next */
 #define WHOLE 110
 #define EPOLL 120
 #define EPOLL_BUSY 121
+#define INOTIFY 130
 
 /* Waits until @child sleeps, which it does in one place only. */
 static void wait_for_sleep(pid_t child)
@@ -186,12 +189,12 @@ static void wait_in_vain(int epoll)
 	wait_for_sleep(child);
 }
 
-static void attach_epoll(void)
+static void attach_limited(const char *name)
 {
-	struct luo_handler *handler = handler_open("epoll");
+	struct luo_handler *handler = handler_open(name);
 
 	*(uint32_t *)handler_variable(handler, "max_watches") = WATCHES;
-	must(luo_handler__attach(handler), "attach the epoll handler");
+	must(luo_handler__attach(handler), "attach the %s handler", name);
 }
 
 static void make_epolls(struct luo_session *session)
@@ -220,6 +223,33 @@ static void make_epolls(struct luo_session *session)
 	check_eq(luo_session__preserve_fd(session, other, EPOLL_BUSY + 1), -EBUSY,
 		 "one in use is refused when it is preserved");
 	check(handler_logged("another task is at it"), "and it says so");
+}
+
+static void watch_directories(int inotify, int from, int to)
+{
+	char path[32];
+
+	for (int i = from; i < to; i++) {
+		snprintf(path, sizeof(path), "/tmp/watched-%d", i);
+		mkdir(path, 0700);
+		watch_add(inotify, path, IN_CREATE);
+	}
+}
+
+static void make_inotifies(struct luo_session *session)
+{
+	int inotify = must(inotify_init1(0), "inotify_init1");
+
+	watch_directories(inotify, 0, WATCHES + 1);
+	handler_log_mark();
+	check_eq(luo_session__preserve_fd(session, inotify, INOTIFY), -ENOSPC,
+		 "inotify: too many watches are refused when it is preserved");
+	check(handler_logged("has more watches than can be carried over"), "and it says so");
+
+	inotify = must(inotify_init1(0), "inotify_init1");
+	watch_directories(inotify, 0, WATCHES);
+	check_eq(luo_session__preserve_fd(session, inotify, INOTIFY), 0, "just as many are taken");
+	watch_directories(inotify, WATCHES, WATCHES + 1);
 }
 
 static int lost_lines(const char *reason, int from, int to)
@@ -257,6 +287,7 @@ static void freeze_in_vain(struct luo_device *device)
 	check_eq(lost_lines("file descriptors", FIXED, FIXED + 1), 1, "one to mend: likewise");
 	check_eq(lost_lines("watches more files", EPOLL, EPOLL), 1, "watches: likewise");
 	check_eq(lost_lines("another task", EPOLL_BUSY, EPOLL_BUSY), 1, "epoll_wait: likewise");
+	check_eq(lost_lines("more watches", INOTIFY, INOTIFY), 1, "inotify: likewise");
 	check_eq(lost_lines("", WHOLE, WHOLE + 1), 0, "not so of one that is whole");
 }
 
@@ -269,7 +300,8 @@ static void before(void)
 
 	handler_attach("pipe");
 	handler_attach("socketpair");
-	attach_epoll();
+	attach_limited("epoll");
+	attach_limited("inotify");
 	for (int i = 0; i < LOSSES; i++) {
 		make_ends(session, losses[i].type, 2 * i, fds);
 		losses[i].happens(fds);
@@ -280,6 +312,7 @@ static void before(void)
 	make_ends(session, SOCK_STREAM, FIXED, fixed);
 	send_fd(fixed);
 	make_epolls(session);
+	make_inotifies(session);
 	make_ends(session, 0, WHOLE, fds);
 	must(write(fds[1], "whole", 5), "write");
 
@@ -315,6 +348,7 @@ static void after(void)
 	handler_attach("pipe");
 	handler_attach("socketpair");
 	handler_attach("epoll");
+	handler_attach("inotify");
 	for (int i = 0; i < LOSSES; i++) {
 		check_lost(session, 2 * i, losses[i].want, losses[i].name);
 		check_lost(session, 2 * i + 1, losses[i].want, losses[i].name);
@@ -322,6 +356,7 @@ static void after(void)
 	check_lost(session, ALONE, -ENOTCONN, "one alone");
 	check_lost(session, EPOLL, -ENOSPC, "watches");
 	check_lost(session, EPOLL_BUSY, -EBUSY, "epoll_wait");
+	check_lost(session, INOTIFY, -ENOSPC, "inotify");
 	check_back(session, FIXED, FIXED + 1, "mended");
 	check_back(session, WHOLE + 1, WHOLE, "whole");
 	check_eq(luo_session__finish(session), 0, "finish");
