@@ -24,6 +24,9 @@ test: ## run every test; T=pattern runs some, DEBUG=1 runs them on a kernel with
 test-versions: ## every test on Linux 7.2 too, and live updates between it and the base
 	@scripts/test-versions $(T)
 
+test-systemd: ## live updates of a Debian with systemd, whose services' stored files survive
+	@scripts/test-systemd $(T)
+
 kernel: ## build our kernel to out/ARCH/image/luo
 	@scripts/prepare luo
 
@@ -58,5 +61,5 @@ bench: ## what it costs, beside the stock kernel: a table, CSV and plots under o
 clean: ## remove what was built; the fetched base stays
 	find $(OUT) $(wildcard $(OUT)/[0-9].*) -mindepth 1 -maxdepth 1 ! -name base ! -name '[0-9].*' -exec rm -rf {} +
 
-.PHONY: help demo test test-versions kernel handlers tools install deb patches shell check bench clean
+.PHONY: help demo test test-versions test-systemd kernel handlers tools install deb patches shell check bench clean
 .SILENT: help

@@ -31,6 +31,22 @@ $(BIN)/luod: $(LUOD_OBJS) $(LIBLUO_BPF) $(TOP)/selftests/vm/libraries
 luod: $(LUOD_PROGS) $(BIN)/luod
 programs: luod
 
+# A service for the VM with a Debian in it, where libsystemd is
+SYSTEMD_FILES := $(addprefix $(BIN)/systemd/,fdstore fdstore.service fdstore.sh next.sh)
+programs: $(SYSTEMD_FILES)
+
+$(BIN)/systemd/fdstore: $(OBJ)/systemd/fdstore.o $(OBJ)/lib/tap.o
+	@mkdir -p $(@D)
+	$(CC) -s -o $@ $^ -lsystemd
+
+$(BIN)/systemd/fdstore.%: $(TOP)/selftests/systemd/fdstore.%
+	@mkdir -p $(@D)
+	cp $< $@
+
+$(BIN)/systemd/next.sh: $(TOP)/selftests/systemd/next.sh
+	@mkdir -p $(@D)
+	cp $< $@
+
 # Natively: messages and luod.conf alone, and all of it against a kernel that is made up.
 LUOD_NATIVE := $(filter-out device handlers handlers_request kexec keeper keeper_link main object state store,$(LUOD_OBJS:$(TOOLS)/build/luod/%.o=%))
 LUOD_CFLAGS := -pthread -fno-sanitize-recover=all -isystem $(TOOLS)/libbpf/include -I$(TOP)/tools/lib/luo-bpf

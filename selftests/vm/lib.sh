@@ -23,7 +23,7 @@ kernel_image() {
 # shellcheck disable=SC2034
 vm_defaults() {
 	DESC='' RUN='' KERNEL=luo KERNEL2='' MEM=1G NODES=1 SMP=2 APPEND='' ICOUNT=0
-	INITRD=$GUEST/initrd
+	INITRD=$GUEST/initrd ROOT=''
 	KEXECS=0 TIMEOUT=120 LOG_MUST='' LOG_ALLOW='' TAP_MUST='' OTHER=1
 	DISK='' DISK_TYPE=ext2
 }
@@ -44,7 +44,7 @@ vm_images() {
 	kernel=$(kernel_image "$KERNEL")
 	[ -z "$KERNEL2" ] || kernel2=$(kernel_image "$KERNEL2")
 	"$VM/images" guest
-	BOOT_DISK=$("$VM/images" boot "$INITRD" "$kernel" ${kernel2:+"$kernel2"})
+	BOOT_DISK=$("$VM/images" boot "${INITRD:--}" "$kernel" ${kernel2:+"$kernel2"})
 }
 
 # vm_for_debug: KASAN's shadow is an eighth of all memory, taken at boot, of which KHO
@@ -72,12 +72,19 @@ vm_command() {
 	[ "${VM_LUO:-}" != debug ] || vm_for_debug
 	QEMU_CMD=("$QEMU" "${QEMU_MACHINE[@]}" "${accel[@]}" -m "$MEM" -smp "$SMP"
 		-nodefaults -no-user-config -display none -no-reboot
-		-kernel "$(kernel_image "$KERNEL")" -initrd "$INITRD"
-		-append "$KERNEL_WORDS $EARLY_WORDS panic=-1 oops=panic kho=on liveupdate=on luo_stage=0${nodes:+ numa=fake=$nodes}${DISK:+ luo_disk=$DISK_TYPE}${*:+ $*}${APPEND:+ $APPEND}"
+		-kernel "$(kernel_image "$KERNEL")" ${INITRD:+-initrd "$INITRD"}
+		-append "$KERNEL_WORDS $EARLY_WORDS panic=-1 oops=panic kho=on liveupdate=on luo_stage=0${ROOT:+ root=/dev/vda rw}${nodes:+ numa=fake=$nodes}${DISK:+ luo_disk=$DISK_TYPE}${*:+ $*}${APPEND:+ $APPEND}"
 		-device virtio-rng-pci)
+	[ -z "$ROOT" ] || vm_root
 	vm_disk script "$script"
 	vm_disk selftests "$GUEST/selftests.img"
 	vm_disk boot "$BOOT_DISK"
+}
+
+# vm_root: the first disk, with a system of its own. What the VM writes goes with the VM.
+vm_root() {
+	QEMU_CMD+=(-drive "if=none,id=root,format=raw,snapshot=on,file.locking=off,file=$ROOT"
+		-device "virtio-blk-pci,drive=root,serial=root")
 }
 
 # vm_disk SERIAL FILE: the guest finds a disk by its serial number.
