@@ -6,10 +6,12 @@
  * that is root. So what is found here is for things that have no path, and that only
  * who may read the inode gets; and it is below one of the mounts that the task sees.
  */
+#include <linux/cred.h>
 #include <linux/dcache.h>
 #include <linux/exportfs.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
+#include <linux/kdev_t.h>
 #include <linux/kho/abi/luo_bpf_inode.h>
 #include <linux/mount.h>
 #include <linux/path.h>
@@ -24,7 +26,7 @@
 /* By something that is cheap to ask for where there is such a thing */
 static int luo_bpf_fs_save(struct super_block *sb, struct luo_bpf_fs_ser *ser)
 {
-	__kernel_fsid_t fsid;
+	__kernel_fsid_t fsid, dev = u64_to_fsid(huge_encode_dev(sb->s_dev));
 	int err;
 
 	memset(ser, 0, sizeof(*ser));
@@ -37,6 +39,9 @@ static int luo_bpf_fs_save(struct super_block *sb, struct luo_bpf_fs_ser *ser)
 	err = vfs_get_fsid(sb->s_root, &fsid);
 	if (err)
 		return err;
+	/* Which device it is on says nothing in the next kernel. */
+	if ((!fsid.val[0] && !fsid.val[1]) || !memcmp(&fsid, &dev, sizeof(fsid)))
+		return -ENODEV;
 	ser->fsid = (u32)fsid.val[0] | (u64)(u32)fsid.val[1] << 32;
 	ser->has = LUO_BPF_FS_FSID;
 	return 0;
@@ -52,7 +57,12 @@ static int luo_bpf_handle(struct inode *inode, struct fid *fid, int *words)
 	int type;
 
 	if (!S_ISDIR(inode->i_mode))
-		alias = d_find_any_alias(inode);
+		alias = d_find_alias(inode);
+	/* One that came by a handle has no directory but itself. */
+	if (alias && alias->d_flags & DCACHE_DISCONNECTED) {
+		dput(alias);
+		alias = NULL;
+	}
 	if (alias) {
 		type = exportfs_encode_fh(alias, fid, words,
 					  EXPORT_FH_CONNECTABLE);
@@ -172,20 +182,36 @@ static int luo_bpf_below(void *data, struct dentry *dentry)
 	       is_subdir(dentry, fs->dentry);
 }
 
+/* It was deleted; else something has failed that may go well another time. */
+static int luo_bpf_decode_err(long err)
+{
+	switch (err) {
+	case 0:
+	case -ENOENT:
+	case -ENOTDIR:
+	case -EINVAL:
+		return -ESTALE;
+	case -ERESTARTSYS:
+		return -EINTR;
+	default:
+		return err;
+	}
+}
+
 static struct dentry *luo_bpf_decode(struct path *fs,
 				     struct luo_bpf_inode_ser *ser)
 {
-	struct dentry *dentry;
+	struct dentry *dentry = NULL;
 	struct inode *inode;
 
-	dentry = exportfs_decode_fh_raw(fs->mnt, (struct fid *)ser->handle,
-					ser->handle_bytes / sizeof(u32),
-					ser->handle_type, 0, luo_bpf_below, fs);
-	if (IS_ERR_OR_NULL(dentry)) {
-		if (dentry == ERR_PTR(-ENOMEM) || dentry == ERR_PTR(-EACCES))
-			return dentry;
-		return ERR_PTR(-ESTALE);
-	}
+	/* The way there need not be the task's to read: it is asked for the inode. */
+	scoped_with_kernel_creds()
+		dentry = exportfs_decode_fh_raw(fs->mnt, (struct fid *)ser->handle,
+						ser->handle_bytes / sizeof(u32),
+						ser->handle_type, 0,
+						luo_bpf_below, fs);
+	if (IS_ERR_OR_NULL(dentry))
+		return ERR_PTR(luo_bpf_decode_err(PTR_ERR(dentry)));
 
 	inode = d_backing_inode(dentry);
 	if (inode->i_nlink && (inode->i_mode & S_IFMT) == ser->type)
@@ -205,7 +231,7 @@ static struct dentry *luo_bpf_decode(struct path *fs,
  *
  * Return: 0, -EINVAL for what is no record, -ENODEV if its file system is not there,
  * -ESTALE if it was deleted, -EACCES if it is in no part of its file system that is
- * there, -ENOMEM.
+ * there, or what has failed.
  */
 int luo_bpf_inode_find(struct luo_bpf_file *bf, struct luo_bpf_inode_ser *ser,
 		       struct path *path)

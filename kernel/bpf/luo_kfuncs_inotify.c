@@ -62,7 +62,8 @@ static int luo_watch_restore(struct luo_bpf_file *bf, struct file *file,
 		err = inotify_watch(file, d_backing_inode(path.dentry),
 				    ser->mask, ser->wd);
 	path_put(&path);
-	return err;
+	/* Deleted since it was found. */
+	return err == -ENOENT ? -ESTALE : err;
 }
 
 __bpf_kfunc_start_defs();

@@ -38,13 +38,14 @@ static int luo_bpf_shown(const char *path)
 
 /*
  * Files that are there after a kexec, and have an identity that is. Those of FAT
- * get another inode number each time they are loaded.
+ * get another inode number each time they are loaded, those of FUSE one of their daemon's.
  */
 bool luo_bpf_fs_lasts(const struct super_block *sb)
 {
 	return sb->s_type->fs_flags & FS_REQUIRES_DEV && sb->s_export_op &&
 	       sb->s_export_op->fh_to_dentry &&
 	       sb->s_magic != MSDOS_SUPER_MAGIC &&
+	       sb->s_magic != FUSE_SUPER_MAGIC &&
 	       sb->s_magic != EXFAT_SUPER_MAGIC;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 
 #include "luo-attach.h"
@@ -27,6 +28,20 @@ static struct object **place_of(struct object **list, const char *name)
 	return list;
 }
 
+/* What is no plain file waits for ever when it is opened, or makes an initramfs fail. */
+static bool is_plain(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		say(LOG_ERR, "%s: %s: mend or remove it", path, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		say(LOG_ERR, "%s: no plain file: remove it", path);
+	else
+		return true;
+	return false;
+}
+
 static bool put(struct object **list, const char *dir, const char *file)
 {
 	char *name = strndup(file, strlen(file) - strlen(SUFFIX)), *path;
@@ -35,6 +50,11 @@ static bool put(struct object **list, const char *dir, const char *file)
 	if (!name || asprintf(&path, "%s/%s", dir, file) < 0) {
 		free(name);
 		return false;
+	}
+	if (!is_plain(path)) {
+		free(name);
+		free(path);
+		return true;
 	}
 	place = place_of(list, name);
 	object = *place;

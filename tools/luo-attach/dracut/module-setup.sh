@@ -5,7 +5,7 @@
 # itself, so that it runs luo-attach as a generator.
 
 check() {
-	require_binaries luo-attach || return 1
+	require_binaries @PREFIX@/sbin/luo-attach || return 1
 	return 0
 }
 
@@ -16,8 +16,8 @@ depends() {
 install() {
 	local object
 
-	inst_multiple luo-attach
-	luo-attach --list | while read -r object; do
+	inst_multiple @PREFIX@/sbin/luo-attach
+	@PREFIX@/sbin/luo-attach --list | while read -r object; do
 		inst_simple "$object" "/usr/lib/luo/handlers/${object##*/}"
 	done
 	if dracut_module_included systemd; then
