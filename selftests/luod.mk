@@ -39,11 +39,7 @@ $(BIN)/systemd/fdstore: $(OBJ)/systemd/fdstore.o $(OBJ)/lib/tap.o
 	@mkdir -p $(@D)
 	$(CC) -s -o $@ $^ -lsystemd
 
-$(BIN)/systemd/fdstore.%: $(TOP)/selftests/systemd/fdstore.%
-	@mkdir -p $(@D)
-	cp $< $@
-
-$(BIN)/systemd/next.sh: $(TOP)/selftests/systemd/next.sh
+$(BIN)/systemd/%: $(TOP)/selftests/systemd/%
 	@mkdir -p $(@D)
 	cp $< $@
 
