@@ -7,6 +7,9 @@ VM=$TOP/selftests/vm
 . "$VM/arch.sh"
 IMAGES=$OUT/$ARCH/image	# kernels, built elsewhere
 GUEST=$OUT/$ARCH/vm	# what is built here for the guest
+# QEMU's translations, in MiB: with room for more, those of the last kernel stay, and each write
+# of the next one to a page that held code has to look through them.
+TB_MIB=64
 
 # kernel_image NAME: the file of a kernel, named as in a spec or by its path.
 kernel_image() {
@@ -61,16 +64,17 @@ vm_for_debug() {
 # go to the kernel's command line. The caller adds where the serial line and the
 # TAP channel lead.
 vm_command() {
-	local script=$1 accel=(-accel "tcg,thread=multi") nodes=
+	local script=$1 accel=(-accel "tcg,thread=multi,tb-size=$TB_MIB") cpu=$QEMU_CPU$QEMU_CPU_QUICK nodes=
 	shift
 	[ "$NODES" = 1 ] || nodes=$NODES # the kernel tells them apart, no machine need have them
 	if [ "$ICOUNT" = 1 ]; then
 		# The same random numbers each time: hash tables are seeded with them.
-		accel=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -seed 1)
+		accel=(-accel "tcg,thread=single,tb-size=$TB_MIB" -icount "shift=0,sleep=off" -seed 1)
+		cpu=$QEMU_CPU
 		SMP=1
 	fi
 	[ "${VM_LUO:-}" != debug ] || vm_for_debug
-	QEMU_CMD=("$QEMU" "${QEMU_MACHINE[@]}" "${accel[@]}" -m "$MEM" -smp "$SMP"
+	QEMU_CMD=("$QEMU" "${QEMU_MACHINE[@]}" -cpu "$cpu" "${accel[@]}" -m "$MEM" -smp "$SMP"
 		-nodefaults -no-user-config -display none -no-reboot
 		-kernel "$(kernel_image "$KERNEL")" ${INITRD:+-initrd "$INITRD"}
 		-append "$KERNEL_WORDS $EARLY_WORDS panic=-1 oops=panic kho=on liveupdate=on luo_stage=0${ROOT:+ root=/dev/vda rw}${nodes:+ numa=fake=$nodes}${DISK:+ luo_disk=$DISK_TYPE}${*:+ $*}${APPEND:+ $APPEND}"
