@@ -18,6 +18,7 @@
 #include "memfd_luo_extents.h"
 
 static_assert(MEMFD_LUO_HEADER_SIZE <= PAGE_SIZE);
+static_assert(MEMFD_LUO_RUNS_MAX <= 32); /* memfd_luo_list_put_runs() has a bit for each */
 
 /* Writing */
 
@@ -166,32 +167,44 @@ int memfd_luo_list_add(struct memfd_luo_list *list, u64 index, u64 pfn, u64 nr)
 	return 0;
 }
 
+/* Is @run one unit for KHO? Then @unit is that. */
+static bool memfd_luo_run_is_unit(const struct memfd_luo_run *run,
+				  struct kho_unit *unit)
+{
+	unit->pfn = run->pfn;
+	unit->order = memfd_luo_unit_order(run, memfd_luo_max_order());
+	return run->nr == 1ULL << unit->order;
+}
+
 /*
- * Add runs that none extends to a list without an open one. Pages without a neighbour are
- * preserved all at once.
+ * Add runs that none extends to a list without an open one. Those that are a unit each
+ * are preserved all at once.
  */
 static int memfd_luo_list_put_runs(struct memfd_luo_list *list,
 				   const struct memfd_luo_run *runs, int nr,
 				   int *added)
 {
-	unsigned long pfns[MEMFD_LUO_RUNS_MAX];
-	int i, singles = 0, err;
+	struct kho_unit units[MEMFD_LUO_RUNS_MAX], *unit = units;
+	u32 is_unit = 0;
+	int i, err;
 
 	for (i = 0; i < nr; i++) {
 		err = memfd_luo_list_check(list, runs[i].index, runs[i].pfn,
 					   runs[i].nr);
 		if (err)
 			return err;
-		if (runs[i].nr == 1)
-			pfns[singles++] = runs[i].pfn;
+		if (memfd_luo_run_is_unit(&runs[i], unit)) {
+			is_unit |= 1U << i;
+			unit++;
+		}
 	}
-	err = kho_preserve_single_pages(pfns, singles);
+	err = kho_preserve_units(units, unit - units);
 	if (err)
 		return err;
 
 	for (i = 0; i < nr; i++) {
 		err = memfd_luo_list_room(list);
-		if (!err && runs[i].nr > 1)
+		if (!err && !(is_unit & 1U << i))
 			err = memfd_luo_preserve_pages(runs[i]);
 		if (err)
 			break;
@@ -200,8 +213,8 @@ static int memfd_luo_list_put_runs(struct memfd_luo_list *list,
 		(*added)++;
 	}
 	for (; i < nr; i++) {
-		if (runs[i].nr == 1)
-			kho_unpreserve_pages(pfn_to_page(runs[i].pfn), 1);
+		if (is_unit & 1U << i)
+			kho_unpreserve_pages(pfn_to_page(runs[i].pfn), runs[i].nr);
 	}
 	return err;
 }

@@ -126,15 +126,20 @@ static inline void kho_unpreserve_pages(struct page *page, unsigned long nr)
 	page->head = false;
 }
 
-static inline int kho_preserve_single_pages(const unsigned long *pfns, unsigned int nr)
+struct kho_unit {
+	unsigned long pfn;
+	unsigned int order;
+};
+
+static inline int kho_preserve_units(const struct kho_unit *units, unsigned int nr)
 {
 	for (unsigned int i = 0; i < nr; i++) {
-		int err = kho_preserve_pages(pfn_to_page(pfns[i]), 1);
+		int err = kho_preserve_pages(pfn_to_page(units[i].pfn), 1UL << units[i].order);
 
 		if (!err)
 			continue;
 		while (i--)
-			kho_unpreserve_pages(pfn_to_page(pfns[i]), 1);
+			kho_unpreserve_pages(pfn_to_page(units[i].pfn), 1UL << units[i].order);
 		return err;
 	}
 	return 0;
