@@ -28,4 +28,10 @@ void objects_free(struct object *objects);
 /* attach.c: attach and pin what is not there yet, or older; how many could not be */
 int attach_all(const struct object *objects);
 
+/*
+ * limit.c: returns -1 in a child, which does the work; and to its parent the child's status, or
+ * that of a failure after so many seconds. If there can't be a child, there is no limit.
+ */
+int limit_time(int seconds);
+
 #endif

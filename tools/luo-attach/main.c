@@ -29,6 +29,9 @@
 
 #define EXIT_USAGE	64
 
+/* If generators take more than 90 s, PID 1 ends the boot. */
+#define LIMIT_S		60
+
 static struct {
 	const char *conf;
 	bool generator;
@@ -194,11 +197,26 @@ static void read_conf(struct conf *conf)
 		say(LOG_ERR, "no memory");
 }
 
-int main(int argc, char **argv)
+static int list_or_attach(void)
 {
 	struct object *objects;
 	struct conf conf;
 	int err = 0;
+
+	read_conf(&conf);
+	objects = objects_find(conf.handlers);
+	for (struct object *o = objects; options.list && o; o = o->next)
+		puts(o->path);
+	if (!options.list)
+		err = attach(objects);
+	objects_free(objects);
+	conf_free(&conf);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	int status = -1;
 
 	options.generator = is_generator(argv[0]);
 	if (!options.generator)
@@ -213,14 +231,11 @@ int main(int argc, char **argv)
 		}
 	}
 
-	read_conf(&conf);
-	objects = objects_find(conf.handlers);
-	for (struct object *o = objects; options.list && o; o = o->next)
-		puts(o->path);
-	if (!options.list)
-		err = attach(objects);
-	objects_free(objects);
-	conf_free(&conf);
+	/* The boot waits; a person has patience. */
+	if (!options.list && (options.kmsg || options.generator))
+		status = limit_time(LIMIT_S);
+	if (status < 0)
+		status = list_or_attach();
 	/* The line is enough: PID 1 would have another one for a status. */
-	return err && !options.generator ? EXIT_FAILURE : 0;
+	return options.generator ? EXIT_SUCCESS : status;
 }
