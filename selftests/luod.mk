@@ -32,7 +32,7 @@ luod: $(LUOD_PROGS) $(BIN)/luod
 programs: luod
 
 # A service for the VM with a Debian in it, where libsystemd is
-SYSTEMD_FILES := $(addprefix $(BIN)/systemd/,fdstore fdstore.service fdstore.sh next.sh)
+SYSTEMD_FILES := $(addprefix $(BIN)/systemd/,fdstore fdstore.service fdstore.sh late.service luod.sh next.sh)
 programs: $(SYSTEMD_FILES)
 
 $(BIN)/systemd/fdstore: $(OBJ)/systemd/fdstore.o $(OBJ)/lib/tap.o

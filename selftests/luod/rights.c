@@ -121,6 +121,10 @@ int main(void)
 	close(session);
 	agent_error(client, "{\"cmd\":\"CREATE\",\"id\":\"luod.x\"}", "EACCES",
 		    "root has no right to luod's names");
+	agent_error(client, "{\"cmd\":\"CREATE\",\"id\":\"systemd\"}", "EACCES",
+		    "nor to make a session that PID 1 is to make");
+	agent_error(client, "{\"cmd\":\"SUBSCRIBE\",\"id\":\"systemd\"}", "EACCES",
+		    "or to be given one");
 	check_eq(vm_in_child(as_nobody, NULL), 0, "nobody: nothing at all");
 	check_eq(vm_in_child(as_owner, NULL), 0, "a user: sessions of its names");
 	check_eq(vm_in_child(as_member, NULL), 0, "a group: the right that it was given");

@@ -16,6 +16,8 @@
 /* Leaves room in the queue of a client. */
 #define LOG_LINES_MAX		500
 
+#define SYSTEMD_SESSION		"systemd"
+
 int call_fail(struct call *call, int err, const char *format, ...)
 {
 	va_list args;
@@ -41,6 +43,14 @@ static int do_hello(struct call *call)
 	return 0;
 }
 
+/* PID 1's is made last, and all that it has stored is lost if there is one already. */
+static int check_new(struct call *call)
+{
+	if (strcmp(call_id(call), SYSTEMD_SESSION))
+		return 0;
+	return call_fail(call, -EACCES, "'" SYSTEMD_SESSION "': systemd's own session has that name");
+}
+
 static bool has_subscribed(struct client *client, const void *id)
 {
 	return client->subscription && !strcmp(client->subscription, id);
@@ -57,6 +67,8 @@ static int do_subscribe(struct call *call)
 		return call_fail(call, -EEXIST, "another client has subscribed as '%s'", id);
 	if (update_is_running() && !update_expects(id))
 		return call_fail(call, -EBUSY, "an update is under way: try again after it");
+	if (check_new(call))
+		return -EACCES;
 	call->client->subscription = strdup(id);
 	if (!call->client->subscription)
 		return -ENOMEM;
@@ -95,8 +107,11 @@ static int do_failed(struct call *call)
 static int do_create(struct call *call)
 {
 	const char *id = call_id(call);
-	int fd = device_create(id), err = 0;
+	int err = check_new(call), fd;
 
+	if (err)
+		return err;
+	fd = device_create(id);
 	if (fd == -EEXIST)
 		return call_fail(call, fd, "there is a session '%s'", id);
 	if (fd < 0)

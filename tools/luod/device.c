@@ -47,18 +47,26 @@ static int take_fd(struct luo_session *session)
 	return fd;
 }
 
+/* Who is stopped for the kexec may still ask for sessions, but systemd must find it closed. */
+static int device_done(int result)
+{
+	if (update_is_leaving())
+		device_close();
+	return result;
+}
+
 int device_create(const char *name)
 {
 	int err = device_open();
 
-	return err ?: take_fd(luo_session__create(device, name));
+	return device_done(err ?: take_fd(luo_session__create(device, name)));
 }
 
 int device_retrieve(const char *name)
 {
 	int err = device_open();
 
-	return err ?: take_fd(luo_session__retrieve(device, name));
+	return device_done(err ?: take_fd(luo_session__retrieve(device, name)));
 }
 
 /* The library's session has a descriptor of its own; NULL with errno. */

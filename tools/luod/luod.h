@@ -258,6 +258,8 @@ int update_cancel(int err, const char *reason);
 int update_ready(struct client *client, char message[ERROR_MAX]);
 int update_failed(struct client *client, const char *reason);
 bool update_is_running(void);
+/* Is the kexec all that is left, and the device somebody else's? */
+bool update_is_leaving(void);
 /* May it subscribe now? */
 bool update_expects(const char *id);
 /* CREATE */

@@ -39,6 +39,11 @@ bool update_is_preserving(void)
 	return update.step == PRESERVE;
 }
 
+bool update_is_leaving(void)
+{
+	return update.step == KEXEC;
+}
+
 const char *update_step(void)
 {
 	return step_names[update.step];
