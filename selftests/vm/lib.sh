@@ -25,7 +25,7 @@ kernel_image() {
 # vm_defaults: a spec without a word in it.
 # shellcheck disable=SC2034
 vm_defaults() {
-	DESC='' RUN='' KERNEL=luo KERNEL2='' MEM=1G NODES=1 SMP=2 APPEND='' ICOUNT=0
+	DESC='' RUN='' KERNEL=luo KERNEL2='' MEM=1G NODES=1 SMP=2 APPEND='' ICOUNT=0 PACKED=''
 	INITRD=$GUEST/initrd ROOT=''
 	KEXECS=0 TIMEOUT=120 LOG_MUST='' LOG_ALLOW='' TAP_MUST='' OTHER=1
 	DISK='' DISK_TYPE=ext2
@@ -47,6 +47,7 @@ vm_images() {
 	kernel=$(kernel_image "$KERNEL")
 	[ -z "$KERNEL2" ] || kernel2=$(kernel_image "$KERNEL2")
 	"$VM/images" guest
+	[ -z "$PACKED" ] || return 0
 	BOOT_DISK=$("$VM/images" boot "${INITRD:--}" "$kernel" ${kernel2:+"$kernel2"})
 }
 
@@ -76,13 +77,44 @@ vm_command() {
 	[ "${VM_LUO:-}" != debug ] || vm_for_debug
 	QEMU_CMD=("$QEMU" "${QEMU_MACHINE[@]}" -cpu "$cpu" "${accel[@]}" -m "$MEM" -smp "$SMP"
 		-nodefaults -no-user-config -display none -no-reboot
-		-kernel "$(kernel_image "$KERNEL")" ${INITRD:+-initrd "$INITRD"}
-		-append "$KERNEL_WORDS $EARLY_WORDS panic=-1 oops=panic kho=on liveupdate=on luo_stage=0${ROOT:+ root=/dev/vda rw}${nodes:+ numa=fake=$nodes}${DISK:+ luo_disk=$DISK_TYPE}${*:+ $*}${APPEND:+ $APPEND}"
-		-device virtio-rng-pci)
+		-kernel "$(kernel_image "$KERNEL")"
+		-append "$KERNEL_WORDS $EARLY_WORDS panic=-1 oops=panic kho=on liveupdate=on luo_stage=0${ROOT:+ root=/dev/vda rw}${nodes:+ numa=fake=$nodes}${DISK:+ luo_disk=$DISK_TYPE}${*:+ $*}${APPEND:+ $APPEND}")
+	if [ -n "$PACKED" ]; then
+		QEMU_CMD+=(-initrd "$(vm_pack "$script")" -rtc base=2026-01-01,clock=vm)
+		return
+	fi
+	QEMU_CMD+=(${INITRD:+-initrd "$INITRD"} -device virtio-rng-pci)
 	[ -z "$ROOT" ] || vm_root
 	vm_disk script "$script"
 	vm_disk selftests "$GUEST/selftests.img"
 	vm_disk boot "$BOOT_DISK"
+}
+
+# pack DIR OUTPUT: the initrd, with all that is in DIR as well. An archive that is not
+# compressed comes first: what follows a compressed one is not found.
+pack() {
+	{
+		(cd "$1" && find . -mindepth 1 -printf '%P\n' | LC_ALL=C sort |
+			cpio -o -H newc -R 0:0 --reproducible --quiet)
+		cat "$INITRD"
+	} > "$2"
+}
+
+# vm_pack SCRIPT: an initrd that is all the VM has, beside the SCRIPT: what is on the disks
+# otherwise, but of the programs only those in PACKED; its name. The next kernel's has no kernel.
+vm_pack() {
+	local root=$1.root program
+	rm -rf "$root"
+	mkdir -p "$root/selftests"
+	tr -d '\0' < "$1" > "$root/script"
+	for program in $PACKED; do cp "$OUT/$ARCH/selftests/$program" "$root/selftests/"; done
+	pack "$root" "$1.next"
+	mkdir "$root/boot"
+	cp -L "$(kernel_image "$KERNEL")" "$root/boot/kernel"
+	mv "$1.next" "$root/boot/initrd"
+	pack "$root" "$1.initrd"
+	rm -rf "$root"
+	echo "$1.initrd"
 }
 
 # vm_root: the first disk, with a system of its own. What the VM writes goes with the VM.

@@ -196,15 +196,16 @@ static void mount_disk(const char *serial, const char *where, const char *type,
 		die("mounting disk", serial);
 }
 
-/* The disk "script", up to its padding, as a file. */
+/* The disk "script", up to its padding, as a file. A VM without disks has it in its initrd. */
 static void read_script(const char *to)
 {
 	char dev[300], text[16384];
 	ssize_t n = -1;
 	int fd;
 
-	if (find_device("/sys/block", "serial", "script", dev, sizeof(dev))) {
-		fd = open(dev, O_RDONLY | O_CLOEXEC);
+	if (!access("/script", R_OK) ||
+	    find_device("/sys/block", "serial", "script", dev, sizeof(dev))) {
+		fd = open(access("/script", R_OK) ? dev : "/script", O_RDONLY | O_CLOEXEC);
 		n = fd < 0 ? -1 : read(fd, text, sizeof(text));
 		close(fd);
 	}
