@@ -73,6 +73,9 @@ vm_command() {
 		accel=(-accel "tcg,thread=single,tb-size=$TB_MIB" -icount "shift=0,sleep=off" -seed 1)
 		cpu=$QEMU_CPU
 		SMP=1
+	elif [ "$ICOUNT" = busy ]; then
+		accel=(-accel "tcg,thread=single,tb-size=$TB_MIB" -icount "shift=0,sleep=on")
+		SMP=1
 	fi
 	[ "${VM_LUO:-}" != debug ] || vm_for_debug
 	QEMU_CMD=("$QEMU" "${QEMU_MACHINE[@]}" -cpu "$cpu" "${accel[@]}" -m "$MEM" -smp "$SMP"
