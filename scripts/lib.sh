@@ -16,3 +16,19 @@ say() { printf '%s\n' "$*" >&2; }
 
 # die SENTENCE: stop, with one sentence that names what to do.
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+# show NAME: of the lines that come in, the last one, for the person who watches; for a log, one
+# a minute.
+show() {
+	local line n=0 shown=$SECONDS
+	while IFS= read -r line; do
+		n=$((n + 1))
+		if [ -t 2 ]; then
+			printf '\r%-7s [%d] %.60s\033[K' "$1" "$n" "$line" >&2
+		elif [ $((SECONDS - shown)) -ge 60 ]; then
+			shown=$SECONDS
+			say "$(printf '%-7s [%d] %.60s' "$1" "$n" "$line")"
+		fi
+	done
+	[ ! -t 2 ] || printf '\r\033[K' >&2
+}
