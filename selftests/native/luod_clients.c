@@ -3,10 +3,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -120,6 +122,83 @@ static void test_descriptors(void)
 	good = good && becomes(before - 1);
 }
 
+/* Descriptors from this one on are more than luod may have; returns what it might before. */
+static struct rlimit limit_luod(rlim_t files)
+{
+	struct rlimit before, limit;
+
+	if (prlimit(luod_pid, RLIMIT_NOFILE, NULL, &before))
+		ksft_exit_fail_msg("prlimit: %s\n", strerror(errno));
+	limit = (struct rlimit) { files, before.rlim_max };
+	if (prlimit(luod_pid, RLIMIT_NOFILE, &limit, NULL))
+		ksft_exit_fail_msg("prlimit: %s\n", strerror(errno));
+	return before;
+}
+
+/* The number that luod's next descriptor has */
+static int next_fd_of_luod(void)
+{
+	char path[64];
+	int fd = 0;
+
+	do
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", luod_pid, fd++);
+	while (!access(path, F_OK) || errno != ENOENT);
+	return fd - 1;
+}
+
+static long long cpu_ns_of_luod(void)
+{
+	struct timespec t = {};
+	clockid_t clock;
+
+	clock_getcpuclockid(luod_pid, &clock);
+	clock_gettime(clock, &t);
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+static bool is_silent(int client, int ms)
+{
+	struct pollfd fd = { client, POLLIN, 0 };
+
+	return !poll(&fd, 1, ms);
+}
+
+/* Who connects then waits, and luod does too, until there is a descriptor again. */
+static void test_no_descriptors(void)
+{
+	static const char hello[] = "{\"cmd\":\"HELLO\",\"version\":1}";
+	int client = dial(), late, later;
+	struct rlimit before;
+	long long cpu;
+
+	say(client, hello);
+	hear(client, "\"ok\"", NULL);
+	before = limit_luod(next_fd_of_luod());
+	late = dial();
+	say(late, hello);
+	cpu = cpu_ns_of_luod();
+	/* It tries again meanwhile. */
+	good = good && is_silent(late, 2500);
+	cpu = cpu_ns_of_luod() - cpu;
+	if (cpu > 500 * 1000000) {
+		ksft_print_msg("luod burns time: %lld ms\n", cpu / 1000000);
+		good = false;
+	}
+	say(client, hello);
+	hear(client, "\"ok\"", NULL);
+	later = dial();
+	say(later, hello);
+	/* Its descriptor is that of the one that has waited. */
+	close(client);
+	hear(late, "\"ok\"", NULL);
+	good = good && is_silent(later, 100);
+	limit_luod(before.rlim_cur);
+	hear(later, "\"ok\"", NULL);
+	close(late);
+	close(later);
+}
+
 static void test_garbage(void)
 {
 	static char large[10 << 20];
@@ -220,6 +299,7 @@ int main(void)
 	static const struct luod_test tests[] = {
 		{ "descriptors that are slow to close", test_slow_close, false },
 		{ "descriptors are closed", test_descriptors, false },
+		{ "no descriptor is left for a client", test_no_descriptors, false },
 		{ "what is no message", test_garbage, false },
 		{ "a client that does not read", test_deaf, false },
 		{ "sessions are listed in pages", test_pages, false },

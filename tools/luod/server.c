@@ -16,6 +16,10 @@
 /* Descriptors may be there again without a client that goes. */
 #define RETRY_US		(1000 * 1000)
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
 static struct client *clients;
 static size_t client_count;
 static int listen_fd = -1;
@@ -138,6 +142,8 @@ int server_start(int fd)
 	int err;
 
 	listen_fd = fd;
+	/* Clients send sessions and objects; a socket of systemd's may have been made without. */
+	setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &(int){ 1 }, sizeof(int));
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 	err = sd_event_add_io(luod.event, &listener, fd, EPOLLIN, on_connection, NULL);
 	if (err >= 0)
