@@ -7,7 +7,11 @@
  *		its names are, and wherever its file system is mounted when the inotify file
  *		is retrieved. A new watch gets a descriptor that none had before.
  * Events:	the first is IN_Q_OVERFLOW, as after any loss: look again. It stands for those
- *		that were not read, and for what happened since the freeze.
+ *		that were not read, and for what happened since the freeze. Then come the ends
+ *		below. Where these are more than there is room for, as with any events
+ *		(fs.inotify.max_queued_events), the last event is another
+ *		IN_Q_OVERFLOW: watches of which nothing was told may have ended, too, and to
+ *		add all again gives those that had a new descriptor.
  * Ends:	watches whose inode is not found again end as they do without a kexec. Deleted:
  *		IN_DELETE_SELF, if that is one of the watch's events, and IN_IGNORED. In
  *		memory (tmpfs, proc, sysfs), on a file system without handles that last

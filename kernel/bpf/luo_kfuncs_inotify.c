@@ -177,6 +177,8 @@ __bpf_kfunc int bpf_luo_inotify_watch(struct file *file, struct luo_bpf_ctx *ctx
  * @wd:   of which watch, that need not be there; -1 for IN_Q_OVERFLOW
  * @mask: one of IN_DELETE_SELF, IN_UNMOUNT and IN_IGNORED, or IN_Q_OVERFLOW
  *
+ * Where the queue has no room for it, another IN_Q_OVERFLOW is put behind all others.
+ *
  * Context: retrieve.
  * Return: 0, -EINVAL for another file or event, -ENOMEM.
  */

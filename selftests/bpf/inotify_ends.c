@@ -21,9 +21,13 @@
 #define NOBODY 65534
 #define MAX_WATCHES "/proc/sys/fs/inotify/max_user_watches"
 #define MAX_INSTANCES "/proc/sys/fs/inotify/max_user_instances"
+#define MAX_EVENTS "/proc/sys/fs/inotify/max_queued_events"
 
 enum { WHOLE = 1, DELETED, DELETED_UNASKED, DELETED_LATER, REPLACED, REMOVED, MEMORY, KERNEL,
 	ENDS = KERNEL };
+
+#define OVER 10		/* watches, of which all but one end */
+#define ROOM 8		/* for events */
 
 static struct luo_device *device;
 
@@ -86,6 +90,22 @@ static void make_rights(void)
 	preserve("rights", inotify);
 }
 
+/* More events than there will be room for */
+static void make_overflow(void)
+{
+	int inotify = new_inotify();
+	char path[32];
+
+	make_file("/data/kept");
+	watch(inotify, 1, "/data/kept", IN_MODIFY);
+	for (int wd = 2; wd <= OVER; wd++) {
+		snprintf(path, sizeof(path), "/tmp/over-%d", wd);
+		make_file(path);
+		watch(inotify, wd, path, IN_MODIFY);
+	}
+	preserve("overflow", inotify);
+}
+
 static void make_limits(void)
 {
 	int inotify = new_inotify();
@@ -117,6 +137,7 @@ static void before(void)
 	make_ends();
 	make_rights();
 	make_limits();
+	make_overflow();
 	must(mkdir("/data/part", 0755) ? -errno : 0, "mkdir");
 	must(mkdir("/data/part/dir", 0755) ? -errno : 0, "mkdir");
 	make_file("/data/part/file");
@@ -194,6 +215,27 @@ static void check_rights(void)
 	finish(session);
 }
 
+static void check_overflow(void)
+{
+	struct luo_session *session = session_retrieve(device, "overflow");
+	long events = must(read_file_num(MAX_EVENTS), MAX_EVENTS);
+	int inotify;
+
+	must(write_file(MAX_EVENTS, "%d", ROOM), MAX_EVENTS);
+	inotify = retrieve(session);
+	must(write_file(MAX_EVENTS, "%ld", events), MAX_EVENTS);
+	check(watch_told(inotify, -1, IN_Q_OVERFLOW, NULL), "first, that events were lost");
+	for (int n = 1; n < ROOM; n++)
+		check(watch_told(inotify, OVER - (n - 1) / 2, n % 2 ? IN_UNMOUNT : IN_IGNORED,
+				 NULL), "then as many ends as there is room for: %d", n);
+	check(watch_told(inotify, -1, IN_Q_OVERFLOW, NULL), "last, that others were lost");
+	check(watch_silent(inotify), "nothing else");
+	check_eq(inotify_rm_watch(inotify, 2) ? -errno : 0, -EINVAL,
+		 "one of which nothing was told has ended, too");
+	check_alive(inotify, 1, "/data/kept", "the one that is whole goes on");
+	finish(session);
+}
+
 static void check_limits(void)
 {
 	struct luo_session *session = session_retrieve(device, "limits");
@@ -258,6 +300,7 @@ static void after(void)
 	handler_attach("inotify");
 	check_ends();
 	check_rights();
+	check_overflow();
 	check_limits();
 	check_part();
 	check_nothing();
