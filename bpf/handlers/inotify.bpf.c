@@ -4,8 +4,9 @@
  *
  * Survives:	every watch of a file or directory on a disk, with its watch descriptor, its
  *		events, IN_ONESHOT and IN_EXCL_UNLINK: of the inode that was watched, whatever
- *		its names are, and wherever its file system is mounted when the inotify file
- *		is retrieved. A new watch gets a descriptor that none had before.
+ *		its names are, and wherever its file system, or a part of it that has the
+ *		inode, is mounted when the inotify file is retrieved. A new watch gets a
+ *		descriptor that none had before.
  * Events:	the first is IN_Q_OVERFLOW, as after any loss: look again. It stands for those
  *		that were not read, and for what happened since the freeze. Then come the ends
  *		below. Where these are more than there is room for, as with any events
@@ -14,11 +15,15 @@
  *		add all again gives those that had a new descriptor.
  * Ends:	watches whose inode is not found again end as they do without a kexec. Deleted:
  *		IN_DELETE_SELF, if that is one of the watch's events, and IN_IGNORED. In
- *		memory (tmpfs, proc, sysfs), on a file system without handles that last
- *		(overlayfs, NFS, FAT), or on one that is not mounted where it is retrieved:
- *		IN_UNMOUNT and IN_IGNORED. Not readable by who retrieves it, or not below a
- *		directory that is mounted there: IN_IGNORED. The log of both kernels says how
- *		many.
+ *		memory (tmpfs, proc, sysfs), on a file system without handles that last or
+ *		without a UUID (overlayfs, NFS, FAT, FUSE, squashfs), on one that is not mounted
+ *		where it is retrieved, or that is mounted beside another one with its UUID (a
+ *		copy, a snapshot), which the log says: IN_UNMOUNT and IN_IGNORED. Not readable
+ *		by who retrieves it, or not below a directory that is mounted there:
+ *		IN_IGNORED. The log of both kernels says how many.
+ * Rights:	who retrieves it must be allowed to read what is watched, as who watched it.
+ *		He need not be allowed to pass or to read the directories on the way: it is not
+ *		he who walks there, as when an inotify file is passed to another process.
  * Does not:	events that were not read, IN_IGNORED of a watch that had ended before among
  *		them; O_ASYNC.
  * Refused:	preserve: more than 1,100,000 watches: ENOSPC. retrieve: over the limits of who
@@ -28,7 +33,10 @@
  *		it was preserved (ENOMEM): the kexec goes on, the log has a line, and retrieve
  *		returns that errno.
  *
- * A file system that is to be found must be mounted before the inotify file is retrieved.
+ * A file system that is to be found must be mounted before the inotify file is retrieved,
+ * and can't be unmounted until it is. If only a copy of it is, that is taken for it.
+ * FUSE and squashfs are not in the kernels of the tests, which use tmpfs and an ext2
+ * without a UUID.
  *
  * State:	struct inotify_state below, and struct luo_bpf_watch_ser, one by one, as blob;
  *		version 1.

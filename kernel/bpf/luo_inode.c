@@ -10,42 +10,16 @@
 #include <linux/dcache.h>
 #include <linux/exportfs.h>
 #include <linux/fs.h>
-#include <linux/fs_struct.h>
-#include <linux/kdev_t.h>
 #include <linux/kho/abi/luo_bpf_inode.h>
 #include <linux/mount.h>
 #include <linux/path.h>
 #include <linux/stat.h>
-#include <linux/statfs.h>
 
 #include "luo_inode.h"
 #include "luo_kfuncs.h"
+#include "luo_mounts.h"
 
 /* Before the kexec */
-
-/* By something that is cheap to ask for where there is such a thing */
-static int luo_bpf_fs_save(struct super_block *sb, struct luo_bpf_fs_ser *ser)
-{
-	__kernel_fsid_t fsid, dev = u64_to_fsid(huge_encode_dev(sb->s_dev));
-	int err;
-
-	memset(ser, 0, sizeof(*ser));
-	ser->magic = sb->s_magic;
-	if (!uuid_is_null(&sb->s_uuid)) {
-		memcpy(ser->uuid, sb->s_uuid.b, sizeof(ser->uuid));
-		ser->has = LUO_BPF_FS_UUID;
-		return 0;
-	}
-	err = vfs_get_fsid(sb->s_root, &fsid);
-	if (err)
-		return err;
-	/* Which device it is on says nothing in the next kernel. */
-	if ((!fsid.val[0] && !fsid.val[1]) || !memcmp(&fsid, &dev, sizeof(fsid)))
-		return -ENODEV;
-	ser->fsid = (u32)fsid.val[0] | (u64)(u32)fsid.val[1] << 32;
-	ser->has = LUO_BPF_FS_FSID;
-	return 0;
-}
 
 /*
  * A file has its directory in the handle, if there is one to be seen: where a part of
@@ -118,68 +92,9 @@ static bool luo_bpf_inode_ok(const struct luo_bpf_inode_ser *ser)
 	       ser->handle_bytes % sizeof(u32) == 0;
 }
 
-static bool luo_bpf_fs_is(struct super_block *sb,
-			  const struct luo_bpf_fs_ser *ser)
+static int luo_bpf_seen(void *data, struct dentry *dentry)
 {
-	struct luo_bpf_fs_ser is;
-
-	return sb->s_magic == ser->magic && luo_bpf_fs_lasts(sb) &&
-	       !luo_bpf_fs_save(sb, &is) && !memcmp(&is, ser, sizeof(is));
-}
-
-/* A mount of all of it is as good as any, and better than one of a part. */
-static const struct path *luo_bpf_fs_among(const struct path *paths,
-					   const struct luo_bpf_fs_ser *ser)
-{
-	const struct path *part = NULL;
-
-	for (const struct path *at = paths; at->mnt; at++) {
-		if (!luo_bpf_fs_is(at->mnt->mnt_sb, ser))
-			continue;
-		if (at->dentry == at->mnt->mnt_sb->s_root)
-			return at;
-		part = part ?: at;
-	}
-	return part;
-}
-
-/*
- * Where the task sees the file system, wherever it is mounted now. The answer is kept
- * for the next time: things in one file system mostly come together.
- */
-static int luo_bpf_fs_find(struct luo_bpf_opened *opened,
-			   const struct luo_bpf_fs_ser *ser)
-{
-	const struct path *paths, *found;
-	struct path root;
-
-	if (!memcmp(&opened->fs_ser, ser, sizeof(*ser)))
-		return opened->fs.mnt ? 0 : -ENODEV;
-
-	get_fs_root(current->fs, &root);
-	paths = collect_paths(&root, NULL, 0);
-	path_put(&root);
-	if (IS_ERR(paths))
-		return PTR_ERR(paths) == -ENOMEM ? -ENOMEM : -ENODEV;
-
-	path_put(&opened->fs);
-	opened->fs = (struct path) {};
-	opened->fs_ser = *ser;
-	found = luo_bpf_fs_among(paths, ser);
-	if (found) {
-		opened->fs = *found;
-		path_get(&opened->fs);
-	}
-	drop_collected_paths(paths, NULL);
-	return found ? 0 : -ENODEV;
-}
-
-static int luo_bpf_below(void *data, struct dentry *dentry)
-{
-	const struct path *fs = data;
-
-	return fs->dentry == fs->mnt->mnt_sb->s_root ||
-	       is_subdir(dentry, fs->dentry);
+	return !!luo_bpf_fs_part(data, dentry);
 }
 
 /* It was deleted; else something has failed that may go well another time. */
@@ -198,7 +113,7 @@ static int luo_bpf_decode_err(long err)
 	}
 }
 
-static struct dentry *luo_bpf_decode(struct path *fs,
+static struct dentry *luo_bpf_decode(struct luo_bpf_fs *fs,
 				     struct luo_bpf_inode_ser *ser)
 {
 	struct dentry *dentry = NULL;
@@ -206,10 +121,11 @@ static struct dentry *luo_bpf_decode(struct path *fs,
 
 	/* The way there need not be the task's to read: it is asked for the inode. */
 	scoped_with_kernel_creds()
-		dentry = exportfs_decode_fh_raw(fs->mnt, (struct fid *)ser->handle,
+		dentry = exportfs_decode_fh_raw(fs->any->mnt,
+						(struct fid *)ser->handle,
 						ser->handle_bytes / sizeof(u32),
 						ser->handle_type, 0,
-						luo_bpf_below, fs);
+						luo_bpf_seen, fs);
 	if (IS_ERR_OR_NULL(dentry))
 		return ERR_PTR(luo_bpf_decode_err(PTR_ERR(dentry)));
 
@@ -220,34 +136,54 @@ static struct dentry *luo_bpf_decode(struct path *fs,
 	return ERR_PTR(-ESTALE);
 }
 
+/* Through one of the mounts that lead there: idmapped ones differ in who may what. */
+static int luo_bpf_inode_allowed(const struct luo_bpf_fs *fs,
+				 struct dentry *dentry,
+				 luo_bpf_allowed_fn allowed, u32 mask)
+{
+	const struct path *part = luo_bpf_fs_part(fs, dentry);
+	int err = -EACCES;
+
+	while (part && err) {
+		struct path path = { .mnt = part->mnt, .dentry = dentry };
+
+		err = allowed(&path, mask);
+		part = luo_bpf_fs_next_part(fs, part);
+	}
+	return err;
+}
+
 /**
  * luo_bpf_inode_find - find an inode again
- * @bf:   the file that is retrieved
- * @ser:  what luo_bpf_inode_save() wrote, a copy
- * @path: out: the inode, in a mount that the task sees; if it is no directory, it may
- *        be by no name
+ * @bf:      the file that is retrieved
+ * @ser:     what luo_bpf_inode_save() wrote, a copy
+ * @allowed: whether the task may have it, asked with a path in a mount that it sees
+ * @mask:    passed on to that
  *
- * What the task may do with it is to be asked.
- *
- * Return: 0, -EINVAL for what is no record, -ENODEV if its file system is not there,
- * -ESTALE if it was deleted, -EACCES if it is in no part of its file system that is
- * there, or what has failed.
+ * Return: a dentry of it, which need not have a name if it is no directory; or -EINVAL
+ * for what is no record, -ENODEV if its file system is not there, -ESTALE if it was
+ * deleted, -EACCES if it is in no part of its file system that is there, what @allowed
+ * says, or what has failed.
  */
-int luo_bpf_inode_find(struct luo_bpf_file *bf, struct luo_bpf_inode_ser *ser,
-		       struct path *path)
+struct dentry *luo_bpf_inode_find(struct luo_bpf_file *bf,
+				  struct luo_bpf_inode_ser *ser,
+				  luo_bpf_allowed_fn allowed, u32 mask)
 {
 	struct dentry *dentry;
+	struct luo_bpf_fs *fs;
 	int err;
 
 	if (!luo_bpf_inode_ok(ser))
-		return -EINVAL;
-	err = luo_bpf_fs_find(bf->opened, &ser->fs);
-	if (err)
-		return err;
-	dentry = luo_bpf_decode(&bf->opened->fs, ser);
+		return ERR_PTR(-EINVAL);
+	fs = luo_bpf_fs_find(bf, &ser->fs);
+	if (IS_ERR(fs))
+		return ERR_CAST(fs);
+	dentry = luo_bpf_decode(fs, ser);
 	if (IS_ERR(dentry))
-		return PTR_ERR(dentry);
-	path->mnt = mntget(bf->opened->fs.mnt);
-	path->dentry = dentry;
-	return 0;
+		return dentry;
+	err = luo_bpf_inode_allowed(fs, dentry, allowed, mask);
+	if (!err)
+		return dentry;
+	dput(dentry);
+	return ERR_PTR(err);
 }

@@ -10,6 +10,7 @@
  *   luo_kfuncs_path.c   files that are found by their path
  *   luo_path_record.c   what is recorded of them
  *   luo_inode.c         inodes that have no path
+ *   luo_mounts.c        the file systems that these are in, and where they are mounted
  *   luo_kfuncs_lock.c   the locks that files have
  */
 #ifndef _LUO_KFUNCS_H

@@ -3,6 +3,7 @@
  * What handlers of the Live Update Orchestrator in BPF can call for inotify files.
  */
 #include <linux/btf.h>
+#include <linux/dcache.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/fsnotify_backend.h>
@@ -45,7 +46,7 @@ static int luo_watch_allowed(const struct path *path, u32 mask)
 static int luo_watch_restore(struct luo_bpf_file *bf, struct file *file,
 			     struct luo_bpf_watch_ser *ser)
 {
-	struct path path;
+	struct dentry *dentry;
 	int err;
 
 	if (ser->wd < 1 || ser->reserved)
@@ -54,14 +55,11 @@ static int luo_watch_restore(struct luo_bpf_file *bf, struct file *file,
 		return ser->gone == -ESTALE || ser->gone == -ENODEV ?
 		       ser->gone : -EINVAL;
 
-	err = luo_bpf_inode_find(bf, &ser->inode, &path);
-	if (err)
-		return err;
-	err = luo_watch_allowed(&path, ser->mask);
-	if (!err)
-		err = inotify_watch(file, d_backing_inode(path.dentry),
-				    ser->mask, ser->wd);
-	path_put(&path);
+	dentry = luo_bpf_inode_find(bf, &ser->inode, luo_watch_allowed, ser->mask);
+	if (IS_ERR(dentry))
+		return PTR_ERR(dentry);
+	err = inotify_watch(file, d_backing_inode(dentry), ser->mask, ser->wd);
+	dput(dentry);
 	/* Deleted since it was found. */
 	return err == -ENOENT ? -ESTALE : err;
 }
@@ -140,12 +138,14 @@ __bpf_kfunc struct file *bpf_luo_inotify(struct luo_bpf_ctx *ctx, s32 next_wd)
  * @watch__sz: its size
  *
  * The inode is found in any mount that the task sees, by whatever name. The task must
- * be allowed to read it, as for inotify_add_watch(2); the way there is not asked about
- * again.
+ * be allowed to read it through one of them, as for inotify_add_watch(2); the way there
+ * is not asked about again. The mounts are those of the first call for this file: they
+ * can't be unmounted until retrieve ends.
  *
  * Context: retrieve.
  * Return: 0; if it can't be watched any more, -ESTALE because the inode was deleted,
- * -ENODEV because its file system is not there, -EACCES because the task may not read
+ * -ENODEV because its file system is not there, or more than one with its UUID is, with
+ * a line in the log; -EACCES because the task may not read
  * it or does not see that part of its file system, -EEXIST because it has another
  * watch. Or with a message -EINVAL for what is no watch of this file, -ENOSPC if the
  * user has as many as he may have; -ENOMEM.

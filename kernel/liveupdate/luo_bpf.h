@@ -28,7 +28,6 @@
 
 #include <linux/luo_bpf.h>
 #include <linux/kho/abi/luo_bpf.h>
-#include <linux/kho/abi/luo_bpf_inode.h>
 #include <linux/path.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -38,6 +37,7 @@
 struct bpf_link;
 struct bpf_prog;
 struct cred;
+struct luo_bpf_mounts;
 struct luo_bpf_object;
 struct luo_bpf_parts;
 struct luo_bpf_shared;
@@ -135,14 +135,11 @@ struct luo_bpf_handler {
 /**
  * struct luo_bpf_opened - what retrieve has open, until it returns
  * @files:  what the program opened by path and still has: it may do ioctls on these
- * @fs:     where the file system is that was looked for last; nothing if it was not
- *          found
- * @fs_ser: which one that is; all zero if none was
+ * @mounts: where file systems are mounted, if one was looked for
  */
 struct luo_bpf_opened {
 	struct file *files[LUO_BPF_MAX_OPENED];
-	struct path fs;
-	struct luo_bpf_fs_ser fs_ser;
+	struct luo_bpf_mounts *mounts;
 };
 
 /**
@@ -265,5 +262,14 @@ bool luo_bpf_prog(const struct bpf_prog *prog);
 
 /* ../bpf/luo_kfuncs.c */
 int luo_bpf_kfuncs_init(void);
+
+/* ../bpf/luo_mounts.c */
+#ifdef CONFIG_INOTIFY_USER
+void luo_bpf_mounts_free(struct luo_bpf_mounts *mounts);
+#else
+static inline void luo_bpf_mounts_free(struct luo_bpf_mounts *mounts)
+{
+}
+#endif
 
 #endif /* _LUO_BPF_H */

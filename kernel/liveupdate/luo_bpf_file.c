@@ -376,7 +376,7 @@ static int luo_bpf_retrieve(struct liveupdate_file_op_args *args)
 	else
 		err = -EPROTONOSUPPORT;
 	bf->opened = NULL;
-	path_put(&opened.fs);
+	luo_bpf_mounts_free(opened.mounts);
 	if (err)
 		luo_bpf_object_drop(bf);
 	args->file = bf->file;

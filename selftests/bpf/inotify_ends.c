@@ -90,6 +90,20 @@ static void make_rights(void)
 	preserve("rights", inotify);
 }
 
+/* Who may pass a directory, but not read it, may watch what is there. */
+static void make_way(void)
+{
+	int inotify = new_inotify();
+
+	must(mkdir("/data/pass", 0711) ? -errno : 0, "mkdir");
+	must(mkdir("/data/pass/dir", 0755) ? -errno : 0, "mkdir");
+	make_file("/data/pass/file");
+	watch(inotify, 1, "/data/pass/file", IN_MODIFY);
+	watch(inotify, 2, "/data/pass/dir", IN_CREATE);
+	watch(inotify, 3, "/data/pass", IN_CREATE);
+	preserve("way", inotify);
+}
+
 /* More events than there will be room for */
 static void make_overflow(void)
 {
@@ -136,6 +150,7 @@ static void before(void)
 	handler_attach("inotify");
 	make_ends();
 	make_rights();
+	make_way();
 	make_limits();
 	make_overflow();
 	must(mkdir("/data/part", 0755) ? -errno : 0, "mkdir");
@@ -200,18 +215,37 @@ static void check_ends(void)
 	finish(session);
 }
 
-static void check_rights(void)
+static int retrieve_as_nobody(struct luo_session *session)
 {
-	struct luo_session *session = session_retrieve(device, "rights");
 	int inotify;
 
 	must(seteuid(NOBODY) ? -errno : 0, "seteuid");
 	inotify = luo_session__retrieve_fd(session, 1);
 	must(seteuid(0) ? -errno : 0, "seteuid");
-	must(inotify, "retrieve");
+	return must(inotify, "retrieve");
+}
+
+static void check_rights(void)
+{
+	struct luo_session *session = session_retrieve(device, "rights");
+	int inotify = retrieve_as_nobody(session);
+
 	check(watch_told(inotify, -1, IN_Q_OVERFLOW, NULL), "events were lost");
 	check_end(inotify, 1, 0, "a file that the retriever may not read");
 	check_alive(inotify, 2, "/data/way/public", "one that he may");
+	finish(session);
+}
+
+static void check_way(void)
+{
+	struct luo_session *session = session_retrieve(device, "way");
+	int inotify = retrieve_as_nobody(session);
+
+	check(watch_told(inotify, -1, IN_Q_OVERFLOW, NULL), "events were lost");
+	check_end(inotify, 3, 0, "a directory that the retriever may pass, but not read");
+	check_alive(inotify, 1, "/data/pass/file", "a file in it");
+	make_file("/data/pass/dir/new");
+	check(watch_told(inotify, 2, IN_CREATE, "new"), "a directory in it");
 	finish(session);
 }
 
@@ -300,6 +334,7 @@ static void after(void)
 	handler_attach("inotify");
 	check_ends();
 	check_rights();
+	check_way();
 	check_overflow();
 	check_limits();
 	check_part();

@@ -2,12 +2,16 @@
 /*
  * bpf_inotify_many N: inotify files with N/10 and with N watches on a disk, in a VM whose
  * clock counts instructions (ICOUNT=1): a watch costs the same in both, when it is
- * preserved and when it is retrieved.
+ * preserved and when it is retrieved; and as much where it is by turns on one file system
+ * and on another, or where a file system is mounted in many parts.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,11 +21,16 @@
 #include "vm.h"
 #include "watch.h"
 
-#define PER_DIR 100
+#define PER_DIR 20
 #define MAX_WATCHES "/proc/sys/fs/inotify/max_user_watches"
+#define ELSEWHERE "/selftests"
 
-static const char *const names[] = { "few", "many" };
-static int counts[2];
+/* As many watches as few has, in the last two */
+enum { FEW, MANY, ONE_PART, PARTS, KINDS };
+
+static const char *const names[KINDS] = { "few", "many", "one-part", "parts" };
+static int counts[KINDS];
+static struct luo_device *device;
 
 static uint64_t now(void)
 {
@@ -31,11 +40,11 @@ static uint64_t now(void)
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
-static const char *path_of(int n)
+static const char *path_of(const char *top, int n)
 {
 	static char path[64];
 
-	snprintf(path, sizeof(path), "/data/%d/%d", n / PER_DIR, n % PER_DIR);
+	snprintf(path, sizeof(path), "%s/%d/%d", top, n / PER_DIR, n % PER_DIR);
 	return path;
 }
 
@@ -43,78 +52,184 @@ static void make_files(void)
 {
 	char path[64];
 
-	for (int i = 0; i < counts[1]; i++) {
-		snprintf(path, sizeof(path), "/data/%d", i / PER_DIR);
+	must(mkdir("/data/all", 0755) ? -errno : 0, "mkdir");
+	for (int i = 0; i < counts[MANY]; i++) {
+		snprintf(path, sizeof(path), "/data/all/%d", i / PER_DIR);
 		if (i % PER_DIR == 0)
 			must(mkdir(path, 0755) ? -errno : 0, "mkdir");
-		make_file(path_of(i));
+		make_file(path_of("/data/all", i));
 	}
+}
+
+/* Calls @visit for each file on the other file system; how many there are. */
+static int visit_elsewhere(void (*visit)(int inotify, int n, const char *path), int inotify)
+{
+	DIR *dir = opendir(ELSEWHERE);
+	struct dirent *entry;
+	char path[300];
+	int n = 0;
+
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_type != DT_REG)
+			continue;
+		snprintf(path, sizeof(path), ELSEWHERE "/%s", entry->d_name);
+		visit(inotify, n++, path);
+	}
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+static void watch_both(int inotify, int n, const char *path)
+{
+	watch_add(inotify, path, IN_MODIFY);
+	watch_add(inotify, path_of("/data/all", n), IN_MODIFY);
+}
+
+static void see(int inotify, int n, const char *path)
+{
+	(void)inotify;
+	(void)n;
+	must(access(path, F_OK) ? -errno : 0, "%s", path);
+}
+
+static void preserve(const char *name, int inotify, int count)
+{
+	struct luo_session *session = session_create(device, name);
+	uint64_t start;
+
+	sync();
+	start = now();
+	must(luo_session__preserve_fd(session, inotify, 1), "preserve");
+	vm_kexec_arg(name, "%ld", (long)(now() - start) / count);
+	close(inotify);
 }
 
 static void before(void)
 {
-	struct luo_device *device = device_open();
+	int inotify, both;
 
-	must(write_file(MAX_WATCHES, "%d", 4 * counts[1]), MAX_WATCHES);
+	device = device_open();
+	must(write_file(MAX_WATCHES, "%d", 4 * counts[MANY]), MAX_WATCHES);
 	handler_attach("inotify");
 	make_files();
-	for (int i = 0; i < 2; i++) {
-		struct luo_session *session = session_create(device, names[i]);
-		int inotify = must(inotify_init1(0), "inotify_init1");
-		uint64_t start;
-
+	for (int i = 0; i < KINDS; i++) {
+		inotify = must(inotify_init1(0), "inotify_init1");
 		for (int n = 0; n < counts[i]; n++)
-			watch_add(inotify, path_of(n), IN_MODIFY);
-		sync();
-		start = now();
-		must(luo_session__preserve_fd(session, inotify, 1), "preserve");
-		vm_kexec_arg(names[i], "%ld", (long)(now() - start) / counts[i]);
+			watch_add(inotify, path_of("/data/all", n), IN_MODIFY);
+		preserve(names[i], inotify, counts[i]);
 	}
+	inotify = must(inotify_init1(0), "inotify_init1");
+	both = 2 * visit_elsewhere(watch_both, inotify);
+	must(both > 20 ? 0 : -ENOENT, "files in " ELSEWHERE);
+	preserve("both", inotify, both);
 	sync();
 }
 
 /* Give or take a half */
-static void check_flat(long few, long many, const char *what)
+static void check_flat(long one, long other, const char *what, const char *where)
 {
-	tap_note("%s: %ld instructions a watch with %d, %ld with %d", what, few, counts[0], many,
-		 counts[1]);
-	check(many * 2 <= few * 3, "%s: a watch costs no more where there are many", what);
+	tap_note("%s: %ld instructions a watch, %s %ld", what, one, where, other);
+	check(other * 2 <= one * 3, "%s: a watch costs no more %s", what, where);
+}
+
+/* What each of its watches costs */
+static long retrieve(const char *name, int count, int *inotify)
+{
+	struct luo_session *session = session_retrieve(device, name);
+	uint64_t start = now();
+	long cost;
+
+	*inotify = must(luo_session__retrieve_fd(session, 1), "%s: retrieve", name);
+	cost = (now() - start) / count;
+	check_eq(watch_count(*inotify), count, "%s: all watches are there", name);
+	check(watch_told(*inotify, -1, IN_Q_OVERFLOW, NULL), "events were lost");
+	check_eq(luo_session__finish(session), 0, "finish");
+	return cost;
+}
+
+static long retrieve_kind(int kind, const char *top)
+{
+	int inotify, last = counts[kind] - 1;
+	long cost = retrieve(names[kind], counts[kind], &inotify);
+
+	touch_file(path_of(top, last));
+	check(watch_told(inotify, last + 1, IN_MODIFY, NULL), "the last one watches");
+	close(inotify);
+	return cost;
+}
+
+static long check_both(void)
+{
+	int count = 2 * visit_elsewhere(see, -1), inotify;
+	long cost = retrieve("both", count, &inotify);
+
+	touch_file(path_of("/data/all", 0));
+	check(watch_told(inotify, 2, IN_MODIFY, NULL), "one of them watches");
+	close(inotify);
+	return cost;
+}
+
+static void bind(const char *from, const char *to)
+{
+	must(mkdir(to, 0755) ? -errno : 0, "mkdir %s", to);
+	must(mount(from, to, NULL, MS_BIND, NULL) ? -errno : 0, "mount %s", to);
+}
+
+static void detach(const char *where)
+{
+	must(umount2(where, MNT_DETACH) ? -errno : 0, "umount %s", where);
+}
+
+static void mount_parts(void)
+{
+	char from[64], to[64];
+
+	must(mkdir("/parts", 0755) ? -errno : 0, "mkdir");
+	for (int i = 0; i < (counts[PARTS] + PER_DIR - 1) / PER_DIR; i++) {
+		snprintf(from, sizeof(from), "/part/%d", i);
+		snprintf(to, sizeof(to), "/parts/%d", i);
+		bind(from, to);
+	}
+	detach("/part");
 }
 
 static void after(void)
 {
-	struct luo_device *device = device_open();
-	long cost[2];
+	long cost[KINDS], both;
 
-	must(write_file(MAX_WATCHES, "%d", 4 * counts[1]), MAX_WATCHES);
+	device = device_open();
+	must(write_file(MAX_WATCHES, "%d", 4 * counts[MANY]), MAX_WATCHES);
 	handler_attach("inotify");
 	/* What a file system reads from its disk is not what is looked at here. */
-	for (int n = 0; n < counts[1]; n++)
-		must(access(path_of(n), F_OK) ? -errno : 0, "%s", path_of(n));
-	for (int i = 0; i < 2; i++) {
-		struct luo_session *session = session_retrieve(device, names[i]);
-		uint64_t start = now();
-		int inotify = must(luo_session__retrieve_fd(session, 1), "retrieve");
+	for (int n = 0; n < counts[MANY]; n++)
+		see(-1, n, path_of("/data/all", n));
+	cost[FEW] = retrieve_kind(FEW, "/data/all");
+	cost[MANY] = retrieve_kind(MANY, "/data/all");
+	both = check_both();
+	bind("/data/all", "/part");
+	detach("/data");
+	cost[ONE_PART] = retrieve_kind(ONE_PART, "/part");
+	mount_parts();
+	cost[PARTS] = retrieve_kind(PARTS, "/parts");
 
-		cost[i] = (now() - start) / counts[i];
-		check_eq(watch_count(inotify), counts[i], "%s: all watches are there", names[i]);
-		check(watch_told(inotify, -1, IN_Q_OVERFLOW, NULL), "events were lost");
-		touch_file(path_of(counts[i] - 1));
-		check(watch_told(inotify, counts[i], IN_MODIFY, NULL), "the last one watches");
-		check_eq(luo_session__finish(session), 0, "finish");
-		close(inotify);
-	}
-	check_flat(vm_arg_num(names[0], 0), vm_arg_num(names[1], 0), "PRESERVE_FD");
-	check_flat(cost[0], cost[1], "RETRIEVE_FD");
+	check_flat(vm_arg_num(names[FEW], 0), vm_arg_num(names[MANY], 0), "PRESERVE_FD",
+		   "where there are many");
+	check_flat(cost[FEW], cost[MANY], "RETRIEVE_FD", "where there are many");
+	check_flat(cost[FEW], both, "RETRIEVE_FD", "where they are on two file systems");
+	check_flat(cost[ONE_PART], cost[PARTS], "RETRIEVE_FD",
+		   "where its file system is mounted in parts");
 }
 
 int main(int argc, char **argv)
 {
 	static const vm_stage_fn stages[] = { before, after };
 
-	counts[1] = argc == 2 ? atoi(argv[1]) : 0;
-	counts[0] = counts[1] / 10;
-	if (!counts[0])
+	counts[MANY] = argc == 2 ? atoi(argv[1]) : 0;
+	counts[FEW] = counts[MANY] / 10;
+	counts[ONE_PART] = counts[FEW];
+	counts[PARTS] = counts[FEW];
+	if (!counts[FEW])
 		tap_bail("usage: bpf_inotify_many N");
 	vm_run_stages(stages, 2);
 }

@@ -133,12 +133,13 @@ vm_disk() {
 }
 
 # vm_data_disk IMAGE: if the spec wants one, a disk that can be written to, with an empty
-# file system, mounted at /data: what is there survives each kexec.
+# file system, mounted at /data: what is there survives each kexec. Its blocks have the size of
+# zram's sectors, so that a copy can be mounted from there.
 vm_data_disk() {
 	[ -n "$DISK" ] || return 0
 	rm -f "$1"
 	truncate -s "$DISK" "$1"
-	mke2fs -q -F -t "$DISK_TYPE" -E lazy_itable_init=0,nodiscard "$1" > "$1.log" 2>&1 ||
+	mke2fs -q -F -b 4096 -t "$DISK_TYPE" -E lazy_itable_init=0,nodiscard "$1" > "$1.log" 2>&1 ||
 		die "making a file system of type $DISK_TYPE failed: see $1.log"
 	QEMU_CMD+=(-drive "if=none,id=data,format=raw,file=$1"
 		-device "virtio-blk-pci,drive=data,serial=data")
