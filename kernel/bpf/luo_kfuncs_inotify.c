@@ -11,6 +11,7 @@
 #include <linux/kho/abi/luo_bpf_inode.h>
 #include <linux/luo_files.h>
 #include <linux/path.h>
+#include <linux/sched/signal.h>
 #include <linux/security.h>
 
 #include "luo_inode.h"
@@ -49,6 +50,9 @@ static int luo_watch_restore(struct luo_bpf_file *bf, struct file *file,
 	struct dentry *dentry;
 	int err;
 
+	/* There may be a million. */
+	if (fatal_signal_pending(current))
+		return -EINTR;
 	if (ser->wd < 1 || ser->reserved)
 		return -EINVAL;
 	if (ser->gone)
@@ -79,7 +83,8 @@ __bpf_kfunc_start_defs();
  * event at a time, may be seen twice: then the higher one is the one that is there.
  *
  * Context: preserve, freeze.
- * Return: 0, -ENOENT if there is none, -EINVAL for another file or size.
+ * Return: 0, -ENOENT if there is none, -EINVAL for another file or size, -EINTR if the
+ * task is being killed.
  */
 __bpf_kfunc int bpf_luo_inotify_next(struct luo_bpf_ctx *ctx, struct file *file,
 				     void *watch, u32 watch__sz)
@@ -93,6 +98,8 @@ __bpf_kfunc int bpf_luo_inotify_next(struct luo_bpf_ctx *ctx, struct file *file,
 
 	if (watch__sz != sizeof(next))
 		return -EINVAL;
+	if (fatal_signal_pending(current))
+		return -EINTR;
 	memcpy(&next, watch, sizeof(next));
 	wd = next.wd;
 	err = inotify_next(file, &wd, &mask, &inode);
@@ -148,7 +155,7 @@ __bpf_kfunc struct file *bpf_luo_inotify(struct luo_bpf_ctx *ctx, s32 next_wd)
  * a line in the log; -EACCES because the task may not read
  * it or does not see that part of its file system, -EEXIST because it has another
  * watch. Or with a message -EINVAL for what is no watch of this file, -ENOSPC if the
- * user has as many as he may have; -ENOMEM.
+ * user has as many as he may have; -ENOMEM, -EINTR if the task is being killed.
  */
 __bpf_kfunc int bpf_luo_inotify_watch(struct file *file, struct luo_bpf_ctx *ctx,
 				      const void *watch, u32 watch__sz)

@@ -3,16 +3,20 @@
  * bpf_inotify_many N: inotify files with N/10 and with N watches on a disk, in a VM whose
  * clock counts instructions (ICOUNT=1): a watch costs the same in both, when it is
  * preserved and when it is retrieved; and as much where it is by turns on one file system
- * and on another, or where a file system is mounted in many parts.
+ * and on another, or where a file system is mounted in many parts. Who retrieves many can be
+ * killed meanwhile.
  */
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -159,6 +163,29 @@ static long retrieve_kind(int kind, const char *top)
 	return cost;
 }
 
+/* The time is up after a tenth of what it takes. */
+static void check_killed(long expected)
+{
+	struct luo_session *session = session_retrieve(device, names[MANY]);
+	struct itimerval soon = { .it_value.tv_usec = expected / 10 / 1000 };
+	uint64_t start = now();
+	long took;
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		setitimer(ITIMER_REAL, &soon, NULL);
+		luo_session__retrieve_fd(session, 1);
+		_exit(0);
+	}
+	must(waitpid(pid, &status, 0) == pid ? 0 : -errno, "waitpid");
+	took = now() - start;
+	check(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM, "who retrieves many is killed");
+	check(took < expected / 2, "which takes %ld us, of %ld for all", took / 1000,
+	      expected / 1000);
+	luo_session__close(session);
+}
+
 static long check_both(void)
 {
 	int count = 2 * visit_elsewhere(see, -1), inotify;
@@ -205,6 +232,7 @@ static void after(void)
 	for (int n = 0; n < counts[MANY]; n++)
 		see(-1, n, path_of("/data/all", n));
 	cost[FEW] = retrieve_kind(FEW, "/data/all");
+	check_killed(cost[FEW] * counts[MANY]);
 	cost[MANY] = retrieve_kind(MANY, "/data/all");
 	both = check_both();
 	bind("/data/all", "/part");

@@ -280,7 +280,8 @@ static bool test_failures(void)
 	fs.no_memory = 0;
 	if (!frozen() || !retrieve_fails(&fs.no_inotify, -EMFILE) || fs.nr_put ||
 	    !retrieve_fails(&fs.no_watch, -ENOSPC) || !retrieve_fails(&fs.no_watch, -EINVAL) ||
-	    !retrieve_fails(&fs.no_event, -ENOMEM) || fs.nr_put != 3)
+	    !retrieve_fails(&fs.no_watch, -EINTR) || !retrieve_fails(&fs.no_event, -ENOMEM) ||
+	    fs.nr_put != 4)
 		return false;
 	fs.nr_events = 0;
 	return !inotify.retrieve(&luo) && shim.set && fs.nr == 1 && fs.nr_events == 1;
