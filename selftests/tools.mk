@@ -14,7 +14,7 @@ SAN_SERVER := $(SAN)/tests/server.o $(SAN)/tap.o
 
 # The libbpf that there is must be one for this machine.
 ifeq ($(CROSS_COMPILE),)
-check-native: $(NATIVE)/luo_client $(NATIVE)/luoctl
+check-native: $(NATIVE)/luo_client $(NATIVE)/luoctl $(NATIVE)/luo_object
 endif
 
 define SAN_COMPILE
@@ -48,5 +48,17 @@ $(SAN)/luoctl-asan.bpf.o: $(SAN_CTL) $(SAN_LIB)
 $(NATIVE)/luoctl: $(SAN)/tests/luoctl.o $(SAN_SERVER) $(SAN)/luoctl-asan.bpf.o
 	@mkdir -p $(@D)
 	$(HOSTCC) -fsanitize=address,undefined -pthread -o $@ $(SAN)/tests/luoctl.o $(SAN_SERVER)
+
+# With the handlers that there are: it damages them.
+$(SAN)/tests/luo_object.o $(SAN)/object.o: SAN_CFLAGS += -I$(TOP) -I$(TOP)/selftests/luod/lib \
+	-DHANDLERS='"$(OUT)/$(ARCH)/handlers"'
+
+$(SAN)/object.o: $(TOP)/selftests/luod/lib/object.c
+	$(SAN_COMPILE)
+
+$(NATIVE)/luo_object: $(SAN)/tests/luo_object.o $(SAN)/object.o $(SAN)/tap.o $(SAN_LIB)
+	@mkdir -p $(@D)
+	$(HOSTCC) -fsanitize=address,undefined -pthread -o $@ $^ \
+		-ljson-c $(TOOLS)/libbpf/libbpf.a -lelf -lz
 
 -include $(wildcard $(SAN)/*.d $(SAN)/*/*.d)

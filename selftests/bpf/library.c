@@ -169,9 +169,11 @@ static void check_print(void)
 	struct luo_handler *handler;
 
 	handler_log_mark();
-	handler = luo_handler__open("/none.bpf.o", NULL);
-	check(!handler && handler_logged("none.bpf.o"), "print: what libbpf says for us comes to us");
+	handler = luo_handler__open("/selftests/bpftool.sh", NULL);
+	check(!handler && handler_logged("elf: "), "print: what libbpf says for us comes to us");
 	check_eq(others, 0, "print: and to nobody else");
+	handler = luo_handler__open("/none.bpf.o", NULL);
+	check(!handler && handler_logged("none.bpf.o: No such file"), "print: as does what we say");
 	bpf_object__open_file("/none.bpf.o", NULL);
 	check(others > 0, "print: what it says for others goes to them");
 	libbpf_set_print(before);

@@ -156,26 +156,44 @@ static int compatible_of_link(struct luo_handler *handler)
 	return err;
 }
 
-struct luo_handler *luo_handler__open_attached(const char *name)
+/* Takes @pin, and opens the link of the handler: @link_fd, or -errno. */
+static struct luo_handler *from_link(int link_fd, char *pin, const char *name)
 {
 	struct luo_handler *handler = calloc(1, sizeof(*handler));
-	int err = 0;
+	int err = link_fd < 0 ? link_fd : 0;
 
-	if (!handler)
-		return NULL;
-	handler->pin = pin_path(strchr(name, '/') ? name : NULL, name);
-	luo_libbpf_begin();
-	handler->link_fd = handler->pin ? bpf_obj_get(handler->pin) : -ENOMEM;
-	err = handler->link_fd < 0 ? handler->link_fd : compatible_of_link(handler);
-	luo_libbpf_end();
-	if (err) {
-		warn("%s: %s\n", handler->pin ?: name,
-		     err == -ENOENT && handler->link_fd >= 0 ? "not an attached handler" :
-		     strerror(-err));
-		luo_handler__close(handler);
-		return luo_null(err);
+	if (!handler) {
+		if (link_fd >= 0)
+			close(link_fd);
+		free(pin);
+		return luo_null(ENOMEM);
 	}
-	return handler;
+	handler->pin = pin;
+	handler->link_fd = link_fd;
+	luo_libbpf_begin();
+	err = err ?: compatible_of_link(handler);
+	luo_libbpf_end();
+	if (!err)
+		return handler;
+	warn("%s: %s\n", name,
+	     err == -ENOENT && link_fd >= 0 ? "not an attached handler" : strerror(-err));
+	luo_handler__close(handler);
+	return luo_null(err);
+}
+
+struct luo_handler *luo_handler__open_attached(const char *name)
+{
+	char *pin = pin_path(strchr(name, '/') ? name : NULL, name);
+
+	return from_link(pin ? bpf_obj_get(pin) : -ENOMEM, pin, pin ?: name);
+}
+
+struct luo_handler *luo_handler__open_link(__u32 link_id)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "link %u", link_id);
+	return from_link(bpf_link_get_fd_by_id(link_id), NULL, name);
 }
 
 int luo_handler__detach(struct luo_handler *handler)

@@ -15,25 +15,43 @@
 
 struct object {
 	const struct luo_handler *handler;
-	struct luo_layout layout;
+	const struct luo_layout *layout;
 	const void *data;
 };
 
-static const struct bpf_program *callback(const struct object *object, const char *name)
+/* The bytes of a pointer: they may be anything where libbpf has put no program. */
+static const void *pointer(const struct object *object, const struct luo_member *member)
 {
-	struct bpf_program *prog = NULL;
+	const void *pointer;
+
+	memcpy(&pointer, object->data + member->offset, sizeof(pointer));
+	return pointer;
+}
+
+static const struct bpf_program *program(const struct object *object, const void *pointer)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, object->handler->object) {
+		if (prog == pointer)
+			return prog;
+	}
+	return NULL;
+}
+
+static bool has_callback(const struct object *object, const char *name)
+{
 	struct luo_member member;
 
-	if (luo_layout_find(&object->layout, name, &member))
-		memcpy(&prog, object->data + member.offset, sizeof(prog));
-	return prog;
+	return luo_layout_find(object->layout, name, &member) && member.callback &&
+	       pointer(object, &member);
 }
 
 static bool terminated(const struct object *object, const char *name)
 {
 	struct luo_member member;
 
-	return !luo_layout_find(&object->layout, name, &member) ||
+	return !luo_layout_find(object->layout, name, &member) ||
 	       memchr(object->data + member.offset, 0, member.size);
 }
 
@@ -48,7 +66,7 @@ static int refuse(const struct object *object, int err, const char *why)
 /* An object from before there was shared state has no such member. */
 static int check_shared(const struct object *object)
 {
-	const char *name = luo_layout_text(&object->layout, object->data, "shared");
+	const char *name = luo_layout_text(object->layout, object->data, "shared");
 
 	if (!terminated(object, "shared"))
 		return refuse(object, -ENAMETOOLONG, ".shared is too long");
@@ -59,59 +77,70 @@ static int check_shared(const struct object *object)
 
 static int check_values(const struct object *object)
 {
-	const char *name = luo_layout_text(&object->layout, object->data, "compatible");
-	__u64 version = luo_layout_number(&object->layout, object->data, "version") ?: 1;
+	const char *name = luo_layout_text(object->layout, object->data, "compatible");
+	__u64 version = luo_layout_number(object->layout, object->data, "version") ?: 1;
 
-	if (!*name)
-		return refuse(object, -EINVAL, ".compatible is empty");
 	if (!terminated(object, "compatible"))
 		return refuse(object, -ENAMETOOLONG, ".compatible is too long");
+	if (!*name)
+		return refuse(object, -EINVAL, ".compatible is empty");
 	if (name[strspn(name, NAME_CHARS)])
 		return refuse(object, -EILSEQ, ".compatible may have letters, digits and -_.+");
 	if (!terminated(object, "fops"))
 		return refuse(object, -ENAMETOOLONG, ".fops is too long");
-	if (luo_layout_number(&object->layout, object->data, "min_version") > version)
+	if (luo_layout_number(object->layout, object->data, "min_version") > version)
 		return refuse(object, -ERANGE, ".min_version is above .version");
 	return check_shared(object);
+}
+
+static int check_callback(const struct object *object, const struct luo_member *member)
+{
+	const void *there = pointer(object, member);
+	const struct bpf_program *prog = program(object, there);
+
+	if (!there)
+		return 0;
+	if (!prog) {
+		warn("handler '%s': .%s is no program of the object, which is damaged\n",
+		     object->handler->compatible, member->name);
+		return -EINVAL;
+	}
+	if (!strncmp(bpf_program__section_name(prog), SLEEPABLE, strlen(SLEEPABLE)))
+		return 0;
+	warn("handler '%s': .%s can't sleep: its section must be " SLEEPABLE "/%s, not %s\n",
+	     object->handler->compatible, member->name, member->name,
+	     bpf_program__section_name(prog));
+	return -EINVAL;
 }
 
 static int check_callbacks(const struct object *object)
 {
 	struct luo_member member;
 
-	if (!callback(object, "preserve"))
+	if (!has_callback(object, "preserve"))
 		return refuse(object, -ENOEXEC, ".preserve is missing");
-	if (!callback(object, "retrieve"))
+	if (!has_callback(object, "retrieve"))
 		return refuse(object, -ENOEXEC, ".retrieve is missing");
-	if (!callback(object, "can_preserve") &&
-	    !*luo_layout_text(&object->layout, object->data, "fops"))
+	if (!has_callback(object, "can_preserve") &&
+	    !*luo_layout_text(object->layout, object->data, "fops"))
 		return refuse(object, -EDESTADDRREQ,
 			      "neither .fops nor .can_preserve says which files it takes");
 
-	for (__u32 i = 0; luo_layout_member(&object->layout, i, &member); i++) {
-		const struct bpf_program *prog = NULL;
+	for (__u32 i = 0; luo_layout_member(object->layout, i, &member); i++) {
+		int err = member.callback ? check_callback(object, &member) : 0;
 
-		if (member.callback)
-			prog = callback(object, member.name);
-		if (!prog || !strncmp(bpf_program__section_name(prog), SLEEPABLE,
-				      strlen(SLEEPABLE)))
-			continue;
-		warn("handler '%s': .%s can't sleep: its section must be " SLEEPABLE "/%s, not %s\n",
-		     object->handler->compatible, member.name, member.name,
-		     bpf_program__section_name(prog));
-		return -EINVAL;
+		if (err)
+			return err;
 	}
 	return 0;
 }
 
 int luo_check_object(const struct luo_handler *handler)
 {
-	struct object object = { .handler = handler };
+	struct object object = { .handler = handler, .layout = &handler->layout };
 	size_t size;
 	int err;
 
-	if (luo_layout_of_object(bpf_object__btf(handler->object), &object.layout))
-		return -EINVAL;
 	object.data = bpf_map__initial_value(handler->map, &size);
 	if (!(bpf_map__map_flags(handler->map) & BPF_F_LINK))
 		return refuse(&object, -EOPNOTSUPP,
@@ -151,14 +180,12 @@ static int count_symbols(const char *name)
 
 static void explain_names(const struct luo_handler *handler, int err)
 {
-	struct luo_layout layout;
 	char names[256], *rest = names, *name;
 	size_t size;
 
-	if (luo_layout_of_object(bpf_object__btf(handler->object), &layout))
-		return;
 	snprintf(names, sizeof(names), "%s",
-		 luo_layout_text(&layout, bpf_map__initial_value(handler->map, &size), "fops"));
+		 luo_layout_text(&handler->layout, bpf_map__initial_value(handler->map, &size),
+				 "fops"));
 	while ((name = strsep(&rest, " "))) {
 		/* MODULE:NAME may come later. */
 		int n = *name && !strchr(name, ':') ? count_symbols(name) : 1;

@@ -8,26 +8,18 @@
 
 #include "internal.h"
 
-/* The structure that variable @name of a struct_ops section is of, or "". */
-static const char *type_of_map(const struct btf *btf, const char *name)
+/* The structure that a map's value is */
+static const struct btf_type *type_of_map(const struct btf *btf, const struct bpf_map *map)
 {
-	static const char *const sections[] = { ".struct_ops.link", ".struct_ops" };
+	return btf__type_by_id(btf, bpf_map__btf_value_type_id(map));
+}
 
-	for (int s = 0; s < 2; s++) {
-		__s32 id = btf__find_by_name_kind(btf, sections[s], BTF_KIND_DATASEC);
-		const struct btf_type *section = id < 0 ? NULL : btf__type_by_id(btf, id);
+static bool is_handler(const struct btf *btf, const struct bpf_map *map)
+{
+	const struct btf_type *type = type_of_map(btf, map);
+	const char *name = type ? btf__name_by_offset(btf, type->name_off) : NULL;
 
-		for (__u32 i = 0; section && i < btf_vlen(section); i++) {
-			const struct btf_type *var =
-				btf__type_by_id(btf, btf_var_secinfos(section)[i].type);
-
-			if (strcmp(btf__name_by_offset(btf, var->name_off), name))
-				continue;
-			var = btf__type_by_id(btf, btf__resolve_type(btf, var->type));
-			return btf__name_by_offset(btf, var->name_off);
-		}
-	}
-	return "";
+	return name && !strcmp(name, OPS_TYPE);
 }
 
 static int find_map(struct luo_handler *handler, const char *path, const char *name)
@@ -36,8 +28,15 @@ static int find_map(struct luo_handler *handler, const char *path, const char *n
 	struct bpf_map *map;
 
 	bpf_object__for_each_map(map, handler->object) {
-		if (bpf_map__type(map) != BPF_MAP_TYPE_STRUCT_OPS || !btf ||
-		    strcmp(type_of_map(btf, bpf_map__name(map)), OPS_TYPE))
+		if (!btf || bpf_map__type(map) != BPF_MAP_TYPE_STRUCT_OPS)
+			continue;
+		/* One that is not of a struct_ops section has no value, and libbpf looks for it. */
+		if (!bpf_map__autoattach(map)) {
+			warn("%s: '%s' is a struct_ops map of another section, which is damaged\n",
+			     path, bpf_map__name(map));
+			return -EINVAL;
+		}
+		if (!is_handler(btf, map))
 			continue;
 		if (name && strcmp(bpf_map__name(map), name))
 			continue;
@@ -55,20 +54,26 @@ static int find_map(struct luo_handler *handler, const char *path, const char *n
 	return 0;
 }
 
-static int take_compatible(struct luo_handler *handler)
+static int take_layout(struct luo_handler *handler, const char *path)
 {
-	struct luo_layout layout;
+	const struct btf *btf = bpf_object__btf(handler->object);
 	struct luo_member member;
+	const void *data;
 	size_t size;
 	int err;
 
-	err = luo_layout_of_object(bpf_object__btf(handler->object), &layout);
-	if (err)
-		return err;
-	if (!luo_layout_find(&layout, "compatible", &member))
+	data = bpf_map__initial_value(handler->map, &size);
+	if (!data)
 		return -EINVAL;
-	handler->compatible = strndup(bpf_map__initial_value(handler->map, &size) +
-				      member.offset, member.size);
+	err = luo_layout_of_object(btf, type_of_map(btf, handler->map), size, &handler->layout);
+	if (!err && !luo_layout_find(&handler->layout, "compatible", &member))
+		err = -EINVAL;
+	if (err) {
+		warn("%s: struct " OPS_TYPE " in it is damaged, or of another version: build it again\n",
+		     path);
+		return err;
+	}
+	handler->compatible = strndup(data + member.offset, member.size);
 	return handler->compatible ? 0 : -ENOMEM;
 }
 
@@ -98,7 +103,7 @@ static struct luo_handler *from_object(struct bpf_object *object, const char *pa
 	handler->object = object;
 	err = find_map(handler, path, map_name);
 	if (!err)
-		err = take_compatible(handler);
+		err = take_layout(handler, path);
 	if (err) {
 		luo_handler__close(handler);
 		return luo_null(err);
@@ -109,9 +114,14 @@ static struct luo_handler *from_object(struct bpf_object *object, const char *pa
 struct luo_handler *luo_handler__open(const char *path, const struct luo_handler_opts *opts)
 {
 	struct luo_handler *handler;
+	int err = luo_check_plain(path);
 
 	if (!opts_valid(opts, luo_handler_opts))
 		return luo_null(EINVAL);
+	if (err) {
+		warn("%s: %s\n", path, err == -EINVAL ? "no plain file" : strerror(-err));
+		return luo_null(err);
+	}
 	luo_libbpf_begin();
 	handler = from_object(bpf_object__open_file(path, NULL), path,
 			      opts_get(opts, map_name, NULL));
@@ -178,26 +188,23 @@ const char *luo_handler__compatible(const struct luo_handler *handler)
 
 const struct luo_handler_info *luo_handler__info(struct luo_handler *handler)
 {
+	const struct luo_layout *layout = &handler->layout;
 	struct luo_handler_info *info = &handler->info;
-	struct luo_layout layout;
-	struct luo_member member;
 	const void *data;
 	size_t size;
 
-	if (!handler->object ||
-	    luo_layout_of_object(bpf_object__btf(handler->object), &layout))
+	if (!handler->object)
 		return luo_null(EINVAL);
 	data = bpf_map__initial_value(handler->map, &size);
 	if (!handler->fops)
-		handler->fops = luo_layout_find(&layout, "fops", &member) ?
-				strndup(data + member.offset, member.size) : strdup("");
+		handler->fops = strdup(luo_layout_text(layout, data, "fops"));
 	if (!handler->fops)
 		return NULL;
 	info->compatible = handler->compatible;
 	info->fops = handler->fops;
-	info->version = luo_layout_number(&layout, data, "version") ?: 1;
-	info->min_version = luo_layout_number(&layout, data, "min_version") ?: info->version;
-	info->max_bytes = luo_layout_number(&layout, data, "max_bytes");
+	info->version = luo_layout_number(layout, data, "version") ?: 1;
+	info->min_version = luo_layout_number(layout, data, "min_version") ?: info->version;
+	info->max_bytes = luo_layout_number(layout, data, "max_bytes");
 	return info;
 }
 

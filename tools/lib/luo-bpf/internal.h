@@ -39,18 +39,6 @@ void luo_libbpf_end(void);
 /* Sets errno, for functions that return a pointer. */
 void *luo_null(int err);
 
-/* handler.c and its parts */
-struct luo_handler {
-	struct bpf_object *object;	/* NULL: opened from its pin */
-	struct bpf_map *map;
-	char *compatible;
-	char *pin;
-	char *fops;			/* of @info */
-	struct luo_handler_info info;
-	int link_fd;			/* negative: not attached */
-	bool loaded;
-};
-
 /* layout.c: members of struct luo_bpf_ops, by an object's BTF or the kernel's. */
 struct luo_member {
 	const char *name;
@@ -64,11 +52,26 @@ struct luo_member {
 struct luo_layout {
 	struct luo_member members[LUO_MEMBERS_MAX];
 	__u32 nr_members;
+	__u32 size;			/* of a value */
 	__u32 value_type;		/* its number in the kernel's BTF */
 };
 
-/* Good for as long as the BTF */
-int luo_layout_of_object(const struct btf *btf, struct luo_layout *layout);
+/* handler.c and its parts */
+struct luo_handler {
+	struct bpf_object *object;	/* NULL: opened from its pin */
+	struct bpf_map *map;
+	struct luo_layout layout;	/* of the map's value, checked */
+	char *compatible;
+	char *pin;
+	char *fops;			/* of @info */
+	struct luo_handler_info info;
+	int link_fd;			/* negative: not attached */
+	bool loaded;
+};
+
+/* Of a map's value of @size bytes, good for as long as the BTF */
+int luo_layout_of_object(const struct btf *btf, const struct btf_type *ops, size_t size,
+			 struct luo_layout *layout);
 /*
  * The kernel's BTF has millions of bytes, all of which are read for this: once for a process.
  * NULL with -errno in *err.
@@ -78,7 +81,7 @@ const struct luo_layout *luo_layout_of_kernel(int *err);
 bool luo_layout_member(const struct luo_layout *layout, __u32 i, struct luo_member *member);
 bool luo_layout_find(const struct luo_layout *layout, const char *name,
 		     struct luo_member *member);
-/* A member of a value; 0 or "" if this layout has none of the name. */
+/* A member of a value; 0 or "" if this layout has none of the name, or it is nothing like that. */
 __u64 luo_layout_number(const struct luo_layout *layout, const void *value, const char *name);
 const char *luo_layout_text(const struct luo_layout *layout, const void *value,
 			    const char *name);
@@ -86,7 +89,10 @@ const char *luo_layout_text(const struct luo_layout *layout, const void *value,
 /* A struct_ops map's value for the kernel, to be freed; errno in *err. */
 void *luo_value_for_kernel(const struct luo_handler *handler, int *err);
 
-/* explain.c */
+/* find.c: 0 for a plain file; what is none may wait for ever when it is opened. */
+int luo_check_plain(const char *path);
+
+/* explain.c: nothing that the kernel would refuse at once; it has not been loaded yet. */
 int luo_check_object(const struct luo_handler *handler);
 void luo_explain_attach(const struct luo_handler *handler, const char *what, int err);
 

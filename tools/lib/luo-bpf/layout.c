@@ -11,33 +11,53 @@
 
 #include "internal.h"
 
-static int take_members(const struct btf *btf, const struct btf_type *ops, __u32 offset,
-			struct luo_layout *layout)
+/* What an object says of itself may be anything: none of it is where it would not be. */
+static int take_member(const struct btf *btf, const struct btf_type *ops, __u32 i, __u32 offset,
+		       __u32 end, struct luo_member *member)
 {
+	const struct btf_member *m = btf_members(ops) + i;
+	__u32 bits = btf_member_bit_offset(ops, i);
+	__s64 size = btf__resolve_size(btf, m->type);
+	const struct btf_type *type = btf__type_by_id(btf, btf__resolve_type(btf, m->type));
+
+	member->name = btf__name_by_offset(btf, m->name_off);
+	if (!member->name || !type || size < 0 || bits % 8 || btf_member_bitfield_size(ops, i))
+		return -EINVAL;
+	if (offset > end || bits / 8 > end - offset || size > end - offset - bits / 8)
+		return -EINVAL;
+	member->callback = btf_is_ptr(type);
+	if (member->callback && size != sizeof(void *))
+		return -EINVAL;
+	member->offset = offset + bits / 8;
+	member->size = size;
+	return 0;
+}
+
+/* Of the structure at @offset in a value of @size bytes */
+static int take_members(const struct btf *btf, const struct btf_type *ops, __u32 offset,
+			__u32 size, struct luo_layout *layout)
+{
+	layout->nr_members = 0;
+	layout->size = size;
+	if (!ops || !btf_is_struct(ops))
+		return -EINVAL;
 	if (btf_vlen(ops) > LUO_MEMBERS_MAX)
 		return -E2BIG;
 	for (__u32 i = 0; i < btf_vlen(ops); i++) {
-		const struct btf_member *m = btf_members(ops) + i;
-		const struct btf_type *type =
-			btf__type_by_id(btf, btf__resolve_type(btf, m->type));
+		int err = take_member(btf, ops, i, offset, size, &layout->members[i]);
 
-		layout->members[i] = (struct luo_member) {
-			.name = btf__name_by_offset(btf, m->name_off),
-			.offset = offset + m->offset / 8,
-			.size = btf__resolve_size(btf, m->type),
-			.callback = btf_is_ptr(type),
-		};
+		if (err)
+			return err;
 	}
 	layout->nr_members = btf_vlen(ops);
 	return 0;
 }
 
-int luo_layout_of_object(const struct btf *btf, struct luo_layout *layout)
+int luo_layout_of_object(const struct btf *btf, const struct btf_type *ops, size_t size,
+			 struct luo_layout *layout)
 {
-	__s32 id = btf ? btf__find_by_name_kind(btf, OPS_TYPE, BTF_KIND_STRUCT) : -ENOENT;
-
 	layout->value_type = 0;
-	return id < 0 ? -ENOENT : take_members(btf, btf__type_by_id(btf, id), 0, layout);
+	return size > INT32_MAX ? -EINVAL : take_members(btf, ops, 0, size, layout);
 }
 
 /* The ops in a value of the kernel's */
@@ -56,7 +76,8 @@ static int find_ops(const struct btf *btf, struct luo_layout *layout)
 		if (strcmp(btf__name_by_offset(btf, m->name_off), "data"))
 			continue;
 		id = btf__resolve_type(btf, m->type);
-		return take_members(btf, btf__type_by_id(btf, id), m->offset / 8, layout);
+		return take_members(btf, btf__type_by_id(btf, id),
+				    btf_member_bit_offset(value, i) / 8, value->size, layout);
 	}
 	return -EOPNOTSUPP;
 }
@@ -128,6 +149,8 @@ __u64 luo_layout_number(const struct luo_layout *layout, const void *value, cons
 		memcpy(&half, value + member.offset, sizeof(half));
 		return half;
 	}
+	if (member.size != sizeof(whole))
+		return 0;
 	memcpy(&whole, value + member.offset, sizeof(whole));
 	return whole;
 }
@@ -137,7 +160,10 @@ const char *luo_layout_text(const struct luo_layout *layout, const void *value,
 {
 	struct luo_member member;
 
-	return luo_layout_find(layout, name, &member) ? value + member.offset : "";
+	if (!luo_layout_find(layout, name, &member) ||
+	    !memchr(value + member.offset, 0, member.size))
+		return "";
+	return value + member.offset;
 }
 
 /* libbpf has pairs of members checked when it loaded the object. */
@@ -167,20 +193,17 @@ static void copy_members(const struct luo_layout *from, const struct luo_layout 
 void *luo_value_for_kernel(const struct luo_handler *handler, int *err)
 {
 	const struct luo_layout *kernel = luo_layout_of_kernel(err);
-	struct luo_layout object;
 	size_t size;
 	void *data, *value;
 
-	if (kernel)
-		*err = luo_layout_of_object(bpf_object__btf(handler->object), &object);
-	if (*err)
+	if (!kernel)
 		return NULL;
-
 	data = bpf_map__initial_value(handler->map, &size);
-	value = calloc(1, size);
+	/* Once it is loaded, its size is that of a value of the kernel's. */
+	value = size < kernel->size ? NULL : calloc(1, size);
 	if (value)
-		copy_members(&object, kernel, data, value);
+		copy_members(&handler->layout, kernel, data, value);
 	else
-		*err = -ENOMEM;
+		*err = size < kernel->size ? -EINVAL : -ENOMEM;
 	return value;
 }

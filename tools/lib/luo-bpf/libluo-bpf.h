@@ -207,12 +207,43 @@ struct luo_handler_opts {
 #define luo_handler_opts__last_field map_name
 
 /**
+ * struct luo_handler_file - an object file, as luo_handler__find() shows it
+ * @name:  of the file, without .bpf.o; NULL if it is a directory that can't be read
+ * @path:  where it is
+ * @error: 0, or why it can't be used, a negative errno: -EINVAL for what is no plain file
+ *
+ * More may follow in later versions.
+ */
+struct luo_handler_file {
+	const char *name;
+	const char *path;
+	int error;
+};
+
+/**
+ * luo_handler__find() - look for object files, NAME.bpf.o
+ * @dirs: directories; the last one is followed by NULL
+ * @fn:   called for each file in the order of their names, of two of the same name for that in
+ *	  the last directory; and before that for each file or directory that can't be used.
+ *	  Stops at another value than 0
+ * @ctx:  handed to it
+ *
+ * Return: 0, what @fn returned, or -ENOMEM.
+ */
+LUO_API int luo_handler__find(char *const *dirs,
+			      int (*fn)(const struct luo_handler_file *file, void *ctx),
+			      void *ctx);
+
+/**
  * luo_handler__open() - read a handler's object file; nothing reaches the kernel
  * @path: the file, NAME.bpf.o
  * @opts: options, may be NULL
  *
+ * What an object says of itself is checked before it is used. But it is libbpf that reads it, and
+ * that may not survive a damaged one: who has to, opens it in a child first.
+ *
  * Return: the handler; NULL with errno ENOENT if the object has none, EINVAL if it has
- * several and @opts does not choose.
+ * several and @opts does not choose, or if @path is no plain file.
  */
 LUO_API struct luo_handler *luo_handler__open(const char *path,
 					      const struct luo_handler_opts *opts);
@@ -228,6 +259,14 @@ LUO_API struct luo_handler *luo_handler__open_mem(const void *object, size_t siz
  * Return: the handler, ready for luo_handler__detach(); NULL with errno.
  */
 LUO_API struct luo_handler *luo_handler__open_attached(const char *name);
+
+/**
+ * luo_handler__open_link() - a handler that is attached, pinned or not
+ * @link_id: of its link, as luo_handler__list() shows it
+ *
+ * Return: as luo_handler__open_attached(). It has no pin until luo_handler__pin().
+ */
+LUO_API struct luo_handler *luo_handler__open_link(__u32 link_id);
 
 /**
  * luo_handler__load() - have the programs verified

@@ -32,7 +32,7 @@ int luo_value_of_link(const struct luo_layout *kernel, int link_fd, void **value
 		goto out;
 	/* Types of modules have other numbers, and can't be ours. */
 	err = -ENOENT;
-	if (map.btf_vmlinux_value_type_id != kernel->value_type)
+	if (map.btf_vmlinux_value_type_id != kernel->value_type || map.value_size < kernel->size)
 		goto out;
 
 	*value = calloc(1, map.value_size);
