@@ -53,6 +53,23 @@ ok "luo-tools: the unit starts luod where it is" grep -q '^ExecStart=/usr/sbin/l
 ok "luo-tools: the unit is enabled" grep -q "deb-systemd-helper enable 'luod.service'" <(dpkg-deb --ctrl-tarfile "$OUT"/deb/luo-tools_*.deb | tar -xO ./postinst)
 ok "luo-handlers: files" has luo-handlers "${handlers[@]}"
 
+# A generator is installed, and must not attach anything before the machine starts again.
+control() { dpkg-deb --ctrl-tarfile "$(echo "$OUT/deb/$1"_*.deb)" | tar -xO "./$2"; }
+packaged() { grep -qF 'run/luo-attach"' <(control luo-tools "$1"); }
+maintain() { DPKG_ROOT=$dir/root sh "debian/luo-tools.$1" "$2"; }
+marked() { [ -e "$dir/root/run/luo-attach" ]; }
+mkdir -p "$dir/root/run/luo"
+ok "luo-tools: scripts are in it" eval 'packaged preinst && packaged postrm'
+ok "luo-tools: installed where no systemd runs, it leaves nothing in /run" eval 'maintain preinst install && ! marked'
+mkdir -p "$dir/root/run/systemd/system"
+ok "luo-tools: installed, the generator has nothing to do until the machine starts" eval 'maintain preinst install && marked'
+ok "luo-tools: nor is there after an upgrade" eval 'maintain preinst upgrade && maintain postrm upgrade && marked'
+ok "luo-tools: removed, nothing is left in /run" eval 'maintain postrm remove && ! marked && [ ! -e "$dir/root/run/luo" ]'
+ok "luo-tools: purged after that" maintain postrm purge
+for package in luo-tools luo-handlers; do
+	ok "$package: asks for a new initramfs" grep -qx 'activate-noawait update-initramfs' <(control "$package" triggers)
+done
+
 symbols() { dpkg-deb --fsys-tarfile "$OUT"/deb/libluo-bpf0_*.deb | tar -xO --wildcards "*/libluo-bpf.so.$version" > "$dir/lib" && nm -D --defined-only "$dir/lib" | awk '$2 == "T" { sub(/@.*/, "", $3); print $3 }' | sort; }
 same_symbols() { diff <(sed -n 's/^\t*\(luo_[a-z_]*\);/\1/p' tools/lib/luo-bpf/libluo-bpf.map | sort) <(symbols); }
 if dpkg --compare-versions "$(apt-cache policy libbpf1 | sed -n 's/^ *Candidate: \([0-9].*\)/\1/p')" ge 1:1.5; then
