@@ -271,6 +271,35 @@ static void check_end(int signal, bool to_keeper, const char *what)
 	check(agent_keeper_pid() <= 0, "%s: and nobody comes back", what);
 }
 
+static bool runs_from(const char *file)
+{
+	char path[64], exe[256];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", agent_pid());
+	n = must(readlink(path, exe, sizeof(exe) - 1), "%s", path);
+	exe[n] = '\0';
+	if (strcmp(exe, file))
+		tap_note("  it runs from %s", exe);
+	return !strcmp(exe, file);
+}
+
+/* As when a package is upgraded: the next luod is the new one, and removed, the old one. */
+static void check_replaced(void)
+{
+	must(system("cp /selftests/luod /tmp/luod") ? -EIO : 0, "copy");
+	agent_start_program("/tmp/luod", AGENT_CONF);
+	check(runs_from("/tmp/luod"), "replaced: luod runs");
+	must(system("cp /tmp/luod /tmp/new && mv /tmp/new /tmp/luod") ? -EIO : 0, "replace");
+	check(runs_from("/tmp/luod (deleted)"), "replaced: luod runs from what is gone");
+	agent_kill();
+	check(runs_from("/tmp/luod"), "replaced: killed, the new one is started");
+	must(unlink("/tmp/luod"), "remove");
+	agent_kill();
+	check(runs_from("/tmp/luod (deleted)"), "removed: killed, the old one is started");
+	check_end(SIGTERM, false, "removed");
+}
+
 static void after(void)
 {
 	char name[16];
@@ -286,6 +315,7 @@ static void after(void)
 	check_end(SIGTERM, false, "SIGTERM to luod");
 	agent_start(AGENT_CONF);
 	check_end(SIGTERM, true, "SIGTERM to its keeper");
+	check_replaced();
 }
 
 int main(void)

@@ -27,6 +27,10 @@
 #define SIZE	KIB(16)
 #define STORED	64
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
 static struct {
 	char name[256];
 	int fd;
@@ -157,6 +161,8 @@ static void manager_start(void)
 	notify_fd = bound(NOTIFY, SOCK_DGRAM);
 	listen_fd = bound(SOCKET, SOCK_STREAM);
 	must(listen(listen_fd, 64), "listen");
+	/* As by AcceptFileDescriptors=no; kernels before 6.16 know nothing of it. */
+	setsockopt(listen_fd, SOL_SOCKET, SO_PASSRIGHTS, &(int){ 0 }, sizeof(int));
 }
 
 static bool is_stored(const char *name)

@@ -29,16 +29,23 @@ void agent_conf(const char *conf)
 	must(f && fputs(conf, f) >= 0 && !fclose(f) ? 0 : -EIO, CONF);
 }
 
-void agent_start(const char *conf)
+void agent_start_program(const char *program, const char *conf)
 {
+	char command[256];
 	int status;
 
 	agent_conf(conf);
 	fflush(stdout);
 	/* luod itself, and who starts it again, is in another directory. */
-	status = system("cd /tmp && /selftests/luod --verbose --config luod.conf");
+	snprintf(command, sizeof(command), "cd /tmp && %s --verbose --config luod.conf", program);
+	status = system(command);
 	if (status)
 		tap_bail("luod ended with status %d", status);
+}
+
+void agent_start(const char *conf)
+{
+	agent_start_program("/selftests/luod", conf);
 }
 
 static int try_connect(void)

@@ -11,6 +11,8 @@
 
 /* Start it with this configuration; bails out unless it serves. */
 void agent_start(const char *conf);
+/* From another file */
+void agent_start_program(const char *program, const char *conf);
 /* Only write what luod reads when it starts again. */
 void agent_conf(const char *conf);
 /* The usual one: handlers of the VM, and its iterators. */
