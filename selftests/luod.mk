@@ -44,7 +44,7 @@ $(BIN)/systemd/%: $(TOP)/selftests/systemd/%
 	cp $< $@
 
 # Natively: messages and luod.conf alone, and all of it against a kernel that is made up.
-LUOD_NATIVE := $(filter-out device handlers handlers_request kexec keeper keeper_link main object state store,$(LUOD_OBJS:$(TOOLS)/build/luod/%.o=%))
+LUOD_NATIVE := $(filter-out attached child cmdline device handlers handlers_request kexec keeper keeper_link main object options state store,$(LUOD_OBJS:$(TOOLS)/build/luod/%.o=%))
 LUOD_CFLAGS := -pthread -fno-sanitize-recover=all -isystem $(TOOLS)/libbpf/include -I$(TOP)/tools/lib/luo-bpf
 
 luod_sources = $(addprefix $(TOP)/tools/luod/,$(addsuffix .c,$1))

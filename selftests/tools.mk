@@ -28,6 +28,9 @@ $(SAN)/lib/%.o: $(TOP)/tools/lib/luo-bpf/%.c $(OBJ)/include/linux/liveupdate.h
 $(SAN)/luoctl/%.o: $(TOP)/tools/luoctl/%.c $(LIBLUO_BPF)
 	$(SAN_COMPILE)
 
+$(SAN)/luod/%.o: $(TOP)/tools/luod/%.c $(LIBLUO_BPF)
+	$(SAN_COMPILE)
+
 $(SAN)/tests/%.o: $(TOP)/selftests/tools/%.c $(OBJ)/include/linux/liveupdate.h
 	$(SAN_COMPILE)
 
@@ -41,7 +44,7 @@ $(NATIVE)/luo_client: $(SAN)/tests/luo_client.o $(SAN_SERVER) $(SAN_LIB)
 		-ljson-c $(TOOLS)/libbpf/libbpf.a -lelf -lz
 
 # Its name ends like that of a handler: the test sends it as one.
-$(SAN)/luoctl-asan.bpf.o: $(SAN_CTL) $(SAN_LIB)
+$(SAN)/luoctl-asan.bpf.o: $(SAN_CTL) $(SAN)/luod/child.o $(SAN_LIB)
 	@mkdir -p $(@D)
 	$(HOSTCC) -fsanitize=address,undefined -o $@ $^ -ljson-c $(TOOLS)/libbpf/libbpf.a -lelf -lz
 

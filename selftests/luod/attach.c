@@ -3,7 +3,6 @@
  * luo-attach, as what runs it early runs it: an initramfs, PID 1 with its generators.
  * "off", "stock" and "none" are for kernels that attach no handlers.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libluo-bpf.h>
@@ -16,90 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "attached.h"
 #include "luo.h"
 #include "tap.h"
 #include "vm.h"
 
-#define CONF "/etc/luo/luod.conf"
 #define MARK "/run/luo-attach"
-#define NEWER "/selftests/progs/eventfd-2.bpf.o"
 #define GENERATOR "/tmp/luo-generator /tmp/normal /tmp/early /tmp/late"
-#define ATTACH "/selftests/luo-attach --kmsg"
-
-static int run(const char *command)
-{
-	int status;
-
-	fflush(stdout);
-	status = system(command);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void conf(const char *text)
-{
-	FILE *f;
-
-	mkdir("/etc", 0755);
-	mkdir("/etc/luo", 0755);
-	f = fopen(CONF, "we");
-	must(f && fputs(text, f) >= 0 && !fclose(f) ? 0 : -EIO, CONF);
-}
-
-struct seen {
-	int count;
-	__u32 eventfd_link, eventfd_version;
-};
-
-static int see(const struct luo_handler_info *info, void *ctx)
-{
-	struct seen *seen = ctx;
-
-	seen->count++;
-	if (!strcmp(info->compatible, "eventfd-v1")) {
-		seen->eventfd_link = info->link_id;
-		seen->eventfd_version = info->version;
-	}
-	return 0;
-}
-
-static struct seen attached(void)
-{
-	struct seen seen = {};
-
-	must(luo_handler__list(see, &seen), "list handlers");
-	return seen;
-}
-
-static int objects(void)
-{
-	DIR *dir = opendir("/handlers");
-	struct dirent *entry;
-	int count = 0;
-
-	while (dir && (entry = readdir(dir)))
-		count += !!strstr(entry->d_name, ".bpf.o");
-	if (dir)
-		closedir(dir);
-	return count;
-}
-
-static void detach_all(void)
-{
-	DIR *dir = opendir(LUO_PIN_DIR);
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) {
-		struct luo_handler *handler;
-
-		if (*entry->d_name == '.')
-			continue;
-		handler = luo_handler__open_attached(entry->d_name);
-		must(handler ? luo_handler__detach(handler) : -errno, "detach %s", entry->d_name);
-		luo_handler__close(handler);
-	}
-	if (dir)
-		closedir(dir);
-}
 
 /* As an initramfs does, before there is any BPF file system */
 static void check_initramfs(void)
@@ -107,7 +29,7 @@ static void check_initramfs(void)
 	struct seen first;
 
 	must(umount("/sys/fs/bpf"), "unmount");
-	check_eq(run(ATTACH), 0, "initramfs: it succeeds");
+	check_eq(run(IN_INITRD), 0, "initramfs: it succeeds");
 	check(objects() && attached().count == objects(), "initramfs: all %d are attached",
 	      objects());
 	check(!access(LUO_PIN_DIR "/eventfd-v1", F_OK), "initramfs: where luod pins them");
@@ -179,8 +101,117 @@ static void check_versions(void)
 	check_eq(run("ls /handlers/*.bpf.o | cmp - /tmp/list"), 0, "list: every object");
 }
 
+/* Lines about /tmp/newer/eventfd.bpf.o */
+static int said_of_newer(const char *regex)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), "^luo-attach: /tmp/newer/eventfd.bpf.o: %s", regex);
+	return vm_log_count(line);
+}
+
+/* Mended, without another version: that of the root file system counts. */
+static void check_stale(void)
+{
+	struct seen stale, mended;
+
+	detach_all();
+	conf("{ \"handlers\": [ \"/handlers\" ] }");
+	check_eq(run(IN_INITRD), 0, "stale: as of an initramfs");
+	stale = attached();
+	change_newer("/handlers/eventfd.bpf.o", "eventfd_fops", NULL);
+	conf(OF_NEWER);
+	vm_log_mark();
+	check_eq(generator("SYSTEMD_IN_INITRD=1"), 0, "stale: still in the initramfs");
+	check_eq(vm_log_count("the initramfs has another"), 0, "stale: which is no news there");
+	check_eq(attached().eventfd_version, 1, "stale: the version is the same");
+	detach_all();
+	conf("{ \"handlers\": [ \"/handlers\" ] }");
+	must(-run(IN_INITRD), "attach");
+	stale = attached();
+	conf(OF_NEWER);
+	unlink(MARK);
+	check_eq(generator(""), 0, "stale: the generator succeeds");
+	mended = attached();
+	check(mended.eventfd_link == stale.eventfd_link && mended.eventfd_map != stale.eventfd_map,
+	      "stale: the mended one is in its place");
+	check_eq(said_of_newer("the initramfs has another one: .*update-initramfs -u"), 1,
+		 "stale: one line says that the initramfs is to be made again");
+	check_eq(run(ATTACH), 0, "stale: once more");
+	check_eq(attached().eventfd_map, mended.eventfd_map, "stale: and then it stays");
+}
+
+/* What another program has attached, and not pinned, must not go with it. */
+static void check_unpinned(void)
+{
+	struct luo_handler *handler;
+
+	detach_all();
+	conf("{ \"handlers\": [ \"/handlers\" ] }");
+	handler = luo_handler__open("/handlers/eventfd.bpf.o", NULL);
+	must(handler ? luo_handler__attach(handler) : -errno, "attach");
+	check_eq(run(ATTACH), 0, "not pinned: it succeeds");
+	luo_handler__close(handler);
+	check_eq(attached().count, objects(), "not pinned: it is pinned now, and stays");
+}
+
+static void check_older_stays(void)
+{
+	change_newer(NEWER, "eventfd_fops", "eventfd_none");
+	conf(OF_NEWER);
+	vm_log_mark();
+	check_eq(run(ATTACH), 1, "refused: it fails");
+	check_eq(attached().eventfd_version, 1, "refused: the older one stays");
+	check_eq(said_of_newer("version 1 of it was attached before and stays: .*'eventfd_none'"),
+		 1, "refused: a line says so, and why");
+	check_eq(vm_log_count("^luo-attach: .*not attached"), 0, "refused: none says more");
+	check_eq(vm_log_count("^luo-attach: 1?[0-9] of 1?[0-9] handlers are attached"), 1,
+		 "refused: and one sums it up");
+}
+
+static void check_no_file(void)
+{
+	must(-run("rm /tmp/newer/*; mkfifo /tmp/newer/eventfd.bpf.o; ln -s /nowhere /tmp/newer/lost.bpf.o"),
+	     "no files");
+	vm_log_mark();
+	check_eq(run(ATTACH), 1, "no files: it fails");
+	check_eq(said_of_newer("no plain file: mend or remove it"), 1,
+		 "no files: a line about a FIFO");
+	check_eq(vm_log_count("^luo-attach: /tmp/newer/lost.bpf.o: No such file or directory: "), 1,
+		 "no files: a line about what is not there");
+	must(-run("rm /tmp/newer/*"), "remove");
+}
+
+/* More lines than the kernel's log takes from one opener at a time */
+static void check_many_lines(void)
+{
+	must(-run("for i in 0 1 2 3 4 5 6 7 8 9 a b; do head -c 100 " NEWER " > /tmp/newer/bad-$i.bpf.o; done"),
+	     "bad objects");
+	vm_log_mark();
+	check_eq(run(ATTACH), 1, "many bad objects: it fails");
+	check_eq(vm_log_count("^luo-attach: /tmp/newer/bad-.*: not attached"), 12,
+		 "many bad objects: a line about each");
+	check_eq(vm_log_count("^luo-attach: "), 13, "many bad objects: and one that sums it up");
+	must(-run("rm /tmp/newer/*"), "remove");
+}
+
+/* Nothing is there to mount it on. */
+static int without_sys(void *arg)
+{
+	(void)arg;
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) ||
+	    mount("none", "/sys/fs", "tmpfs", 0, NULL))
+		return 125;
+	return run(ATTACH);
+}
+
 static void check_failures(void)
 {
+	vm_log_mark();
+	check_eq(vm_in_child(without_sys, NULL), 1, "no place for a BPF file system: it fails");
+	check_eq(vm_log_count("^luo-attach: no BPF file system at .*, nor can it be mounted: No "), 1,
+		 "no place for a BPF file system: one line says so");
+
 	detach_all();
 	must(-run("head -c 5000 " NEWER " > /tmp/newer/eventfd.bpf.o; "
 		 "cp /selftests/luo-attach /tmp/newer/other.bpf.o"), "damaged objects");
@@ -188,21 +219,34 @@ static void check_failures(void)
 	vm_log_mark();
 	check_eq(run(ATTACH), 1, "bad objects: it fails");
 	check_eq(attached().count, objects() - 1, "bad objects: the others are attached");
-	check_eq(vm_log_count("^luo-attach: /tmp/newer/eventfd.bpf.o: not attached, .*: .*"), 1,
+	check_eq(said_of_newer("not attached, .*: .*"), 1,
 		 "bad objects: a line about the first");
 	check_eq(vm_log_count("^luo-attach: /tmp/newer/other.bpf.o: not attached, .*: .*"), 1,
 		 "bad objects: a line about the second");
 	check_eq(vm_log_count("^luo-attach: "), 3, "bad objects: and one that sums it up");
+
+	make_fatal("/tmp/newer/eventfd.bpf.o");
+	vm_log_mark();
+	check_eq(run(ATTACH), 1, "fatal to libbpf: it fails");
+	check_eq(attached().count, objects() - 1, "fatal to libbpf: the others are attached");
+	check_eq(said_of_newer("not attached, .*: it is damaged, and libbpf"), 1,
+		 "fatal to libbpf: a line says which it is");
 	unlink(MARK);
 	check_eq(generator(""), 0, "bad objects: a generator succeeds");
 
 	vm_log_mark();
 	conf("{ \"handlers\": [ \"/nowhere\" ] }");
-	check_eq(run(ATTACH), 1, "no objects: it fails");
+	check_eq(run(ATTACH), 1, "no directory: it fails");
+	check_eq(vm_log_count("^luo-attach: /nowhere: No such file .*: no handler from there: "), 1,
+		 "no directory: one line says so");
+	conf("{}");
+	vm_log_mark();
+	check_eq(run(ATTACH), 0, "no objects: it has nothing to do");
 	check_eq(vm_log_count("^luo-attach: there is no handler to attach: .*" CONF), 1,
 		 "no objects: one line says so");
+	check_eq(vm_log_count("^luo-attach: "), 1, "no objects: and no other");
 	conf("{ \"handlers\": 5 }");
-	check_eq(run(ATTACH), 1, "luod.conf is wrong: it fails for want of the usual directories");
+	check_eq(run(ATTACH), 1, "luod.conf is wrong: it fails");
 	check_eq(vm_log_count("^luo-attach: " CONF ": line 1: .*usual directories"), 1,
 		 "luod.conf is wrong: one line says so");
 
@@ -212,7 +256,7 @@ static void check_failures(void)
 	vm_log_mark();
 	check_eq(generator(""), 0, "no BPF file system: a generator succeeds");
 	check_eq(attached().count, 0, "no BPF file system: it attaches none");
-	check_eq(vm_log_count("^luo-attach: no BPF file system at /sys/fs/bpf: "), 1,
+	check_eq(vm_log_count("^luo-attach: no BPF file system at /sys/fs/bpf: no handler"), 1,
 		 "no BPF file system: one line says so");
 }
 
@@ -225,6 +269,11 @@ static void before(void)
 	check_initramfs();
 	check_generator();
 	check_versions();
+	check_stale();
+	check_unpinned();
+	check_older_stays();
+	check_no_file();
+	check_many_lines();
 	check_failures();
 
 	must(-run(ATTACH), "attach");

@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "attached.h"
 #include "luo.h"
 #include "tap.h"
 #include "vm.h"
 
-#define NEWER "/selftests/progs/eventfd-2.bpf.o"
 /* A directory with the handler, another that can't be loaded, and something else */
 #define DIRS "{ \"handlers\": [ \"/tmp/first\", \"/tmp/second\" ], \"iterators\": \"/iterators\" }"
 
@@ -56,16 +56,29 @@ static bool ok(const char *answer)
 	return false;
 }
 
+#define BAD "\"name\":\"bad\",\"file\":\"/tmp/first/bad.bpf.o\""
+#define MENDED "\"name\":\"bad\",\"file\":null,\"compatible\":\"signalfd-v1\"," \
+	"\"version\":1,\"error\":null"
+
 static void check_disk(int client)
 {
-	const char *bad = "\"name\":\"bad\",\"file\":\"/tmp/first/bad.bpf.o\"";
-
 	check(lists(client, attached_1), "disk: attached, from the last directory");
-	check(lists(client, bad) &&
-	      !lists(client, "\"name\":\"bad\",\"file\":\"/tmp/first/bad.bpf.o\","
-			     "\"compatible\":\"bad-v1\",\"version\":1,\"error\":null"),
+	check(lists(client, BAD) &&
+	      !lists(client, BAD ",\"compatible\":\"bad-v1\",\"version\":1,\"error\":null"),
 	      "disk: one that can't be loaded is remembered, and why");
+	check(!lists(client, "\"fifo\""), "disk: a FIFO is none, and is not waited for");
+	check(strstr(with_object(client, "{\"cmd\":\"HANDLER_LOAD\",\"name\":\"bad\"}",
+				 "/tmp/first/bad.bpf.o"), "\"EINVAL\""),
+	      "retry: what can't be loaded still can't");
+	check(lists(client, BAD), "retry: and is remembered as before");
+	check(ok(with_object(client, "{\"cmd\":\"HANDLER_LOAD\",\"name\":\"bad\"}",
+			     "/handlers/signalfd.bpf.o")), "retry: a mended one can");
+	check(lists(client, MENDED), "retry: it is listed in the place of the other");
 	agent_kill();
+	client = agent_connect();
+	check(lists(client, MENDED), "retry: and when luod was killed");
+	agent_ok(client, "{\"cmd\":\"HANDLER_UNLOAD\",\"name\":\"bad\"}", "retry: unload");
+	close(client);
 }
 
 static void check_requests(int client)
@@ -82,6 +95,12 @@ static void check_requests(int client)
 	check(strstr(with_object(client, "{\"cmd\":\"HANDLER_LOAD\",\"name\":\"no\"}",
 				 "/selftests/luod_handlers"),
 		     "\"EINVAL\""), "load: no object");
+	make_fatal("/tmp/fatal.bpf.o");
+	check(strstr(with_object(client, "{\"cmd\":\"HANDLER_LOAD\",\"name\":\"no\"}",
+				 "/tmp/fatal.bpf.o"),
+		     "it is damaged, and libbpf"), "load: one that libbpf does not survive");
+	check_eq(run("/selftests/luoctl handlers check /tmp/fatal.bpf.o 2>&1 | grep -q damaged,"),
+		 0, "check: it, by luoctl");
 	check(strstr(with_object(client, "{\"cmd\":\"HANDLER_UPGRADE\",\"name\":\"no\"}", NEWER),
 		     "\"ENOENT\""),
 	      "upgrade: of nothing");
@@ -137,7 +156,8 @@ static void first(void)
 
 	must(system("mkdir /tmp/first /tmp/second; cp /handlers/eventfd.bpf.o /tmp/second; "
 		    "cp " NEWER " /tmp/first/eventfd.bpf.o; echo > /tmp/first/README; "
-		    "head -c 5000 " NEWER " > /tmp/first/bad.bpf.o") ? -EIO : 0, "directories");
+		    "head -c 5000 " NEWER " > /tmp/first/bad.bpf.o; "
+		    "mkfifo /tmp/first/fifo.bpf.o") ? -EIO : 0, "directories");
 	agent_start(DIRS);
 	client = agent_connect();
 	check_disk(client);

@@ -14,19 +14,22 @@ void say(int level, const char *format, ...) __attribute__((format(printf, 2, 3)
 const char *library_said(void);
 void library_said_forget(void);
 
-/* objects.c */
-struct object {
-	struct object *next;
-	char *name;			/* of the file, without .bpf.o */
-	char *path;
+struct attach_count {
+	bool in_initrd;
+	unsigned int seconds;		/* that each may take */
+	int files;
+	int attached;
+	int failed;			/* and what is wrong besides */
 };
 
-/* Those in these directories, by name; of two of the same name the last directory's. */
-struct object *objects_find(char *const *dirs);
-void objects_free(struct object *objects);
+/* main.c: false with a line, for one of luo_handler__find() that can't be */
+bool file_can_be_used(const struct luo_handler_file *file, struct attach_count *count);
 
-/* attach.c: attach and pin what is not there yet, or older; how many could not be */
-int attach_all(const struct object *objects);
+/*
+ * attach.c: attach and pin this one, unless it is attached already; for luo_handler__find() and
+ * a struct attach_count
+ */
+int attach_file(const struct luo_handler_file *file, void *ctx);
 
 /*
  * limit.c: returns -1 in a child, which does the work; and to its parent the child's status, or

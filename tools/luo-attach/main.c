@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "../luod/common.h"
+#include "../luod/options.h"
 #include "../luod/policy.h"
 #include "luo-attach.h"
 
@@ -25,9 +26,6 @@
 #define BPF_FS		"/sys/fs/bpf"
 /* A generator has attached handlers since the machine started. */
 #define MARK		"/run/luo-attach"
-#define SWITCH		"luo.attach="
-
-#define EXIT_USAGE	64
 
 /* If generators take more than 90 s, PID 1 ends the boot. */
 #define LIMIT_S		60
@@ -35,63 +33,45 @@
 static struct {
 	const char *conf;
 	bool generator;
+	bool initrd;
 	bool kmsg;
 	bool list;
 	bool verbose;
 } options = { .conf = CONF };
 
-static const char usage[] =
-	"usage: luo-attach [OPTION]...\n"
-	"Attaches handlers, so that files of a live update can be taken back.\n"
-	"\n"
-	"  -c, --config FILE  instead of " CONF "\n"
-	"  -k, --kmsg         log to the kernel's log, and so to the console\n"
-	"  -l, --list         only print which objects it would attach\n"
-	"  -v, --verbose      log more\n"
-	"  -V, --version\n"
-	"  -h, --help\n";
+static const struct option_line option_lines[] = {
+	{ 'c', "config", "FILE", "instead of " CONF },
+	{ 'i', "initrd", NULL, "this is an initramfs" },
+	{ 'k', "kmsg", NULL, "log to the kernel's log, and so to the console" },
+	{ 'l', "list", NULL, "only print which objects it would attach" },
+	{ 'v', "verbose", NULL, "log more" },
+};
 
-static void parse_options(int argc, char **argv)
+static const struct program program = {
+	.name = "luo-attach",
+	.version = "luo-attach " LUO_VERSION,
+	.about = "Attaches handlers, so that files of a live update can be taken back.",
+	.options = option_lines,
+	.nr_options = sizeof(option_lines) / sizeof(*option_lines),
+};
+
+static void take_option(char letter, const char *value)
 {
-	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "kmsg", no_argument, NULL, 'k' },
-		{ "list", no_argument, NULL, 'l' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },
-		{ }
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "c:klvVh", longs, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			options.conf = optarg;
-			break;
-		case 'k':
-			options.kmsg = true;
-			break;
-		case 'l':
-			options.list = true;
-			break;
-		case 'v':
-			options.verbose = true;
-			break;
-		case 'V':
-			puts("luo-attach " LUO_VERSION);
-			exit(0);
-		case 'h':
-			fputs(usage, stdout);
-			exit(0);
-		default:
-			fputs(usage, stderr);
-			exit(EXIT_USAGE);
-		}
-	}
-	if (optind < argc) {
-		fputs(usage, stderr);
-		exit(EXIT_USAGE);
+	switch (letter) {
+	case 'c':
+		options.conf = value;
+		break;
+	case 'i':
+		options.initrd = true;
+		break;
+	case 'k':
+		options.kmsg = true;
+		break;
+	case 'l':
+		options.list = true;
+		break;
+	default:
+		options.verbose = true;
 	}
 }
 
@@ -103,25 +83,11 @@ static bool is_generator(const char *name)
 	return !strcmp(slash ? slash + 1 : name, "luo-generator");
 }
 
-/* For a handler that keeps a machine from starting */
-static bool is_switched_off(void)
+static bool is_in_initrd(void)
 {
-	char line[4096], *rest = line, *word;
-	int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, line, sizeof(line) - 1);
-	bool off = false;
+	const char *by_systemd = getenv("SYSTEMD_IN_INITRD");
 
-	if (fd >= 0)
-		close(fd);
-	line[n > 0 ? n : 0] = '\0';
-	/* The last one counts. */
-	while ((word = strsep(&rest, "\n "))) {
-		if (!strncmp(word, SWITCH, strlen(SWITCH))) {
-			word += strlen(SWITCH);
-			off = !strcmp(word, "0") || !strcmp(word, "no") || !strcmp(word, "off");
-		}
-	}
-	return off;
+	return options.initrd || (by_systemd && !strcmp(by_systemd, "1"));
 }
 
 /*
@@ -131,10 +97,9 @@ static bool is_switched_off(void)
  */
 static bool was_done(void)
 {
-	const char *in_initrd = getenv("SYSTEMD_IN_INITRD");
 	int fd;
 
-	if (!options.generator || (in_initrd && !strcmp(in_initrd, "1")))
+	if (!options.generator || is_in_initrd())
 		return false;
 	fd = open(MARK, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd >= 0)
@@ -145,15 +110,20 @@ static bool was_done(void)
 /* PID 1 has mounted it. What a generator mounts, nobody else would see. */
 static int need_bpf_fs(void)
 {
+	int err = -ENODEV;
 	struct statfs fs;
 
 	if (!statfs(BPF_FS, &fs) && (unsigned int)fs.f_type == BPF_FS_MAGIC)
 		return 0;
-	if (!options.generator &&
-	    !mount("bpf", BPF_FS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
-		return 0;
-	say(LOG_ERR, "no BPF file system at " BPF_FS ": no handler is attached, and no file of theirs can be taken back");
-	return -ENODEV;
+	if (!options.generator) {
+		if (!mount("bpf", BPF_FS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
+			return 0;
+		err = -errno;
+	}
+	say(LOG_ERR, "no BPF file system at " BPF_FS "%s%s: no handler is attached, and no file of theirs can be taken back",
+	    options.generator ? "" : ", nor can it be mounted: ",
+	    options.generator ? "" : strerror(-err));
+	return err;
 }
 
 static int ignore(const struct luo_handler_info *info, void *ctx)
@@ -175,43 +145,98 @@ static int need_kernel(void)
 	return err;
 }
 
-static int attach(const struct object *objects)
+bool file_can_be_used(const struct luo_handler_file *file, struct attach_count *count)
 {
-	if (!objects) {
-		say(LOG_ERR, "there is no handler to attach: see \"handlers\" in %s", options.conf);
-		return -ENOENT;
+	char problem[512];
+
+	if (file_problem(file, problem, sizeof(problem))) {
+		say(LOG_ERR, "%s", problem);
+		count->failed++;
 	}
-	return need_kernel() ?: need_bpf_fs() ?: attach_all(objects);
+	return !file->error;
 }
 
-/* Without users, who are not needed here: to ask for one, PID 1 may be needed. */
-static void read_conf(struct conf *conf)
+/* The boot waits; a person has patience. */
+static bool is_waited_for(void)
+{
+	return options.kmsg || options.generator;
+}
+
+/* How much is wrong */
+static int attach(const struct conf *conf)
+{
+	struct attach_count count = {
+		.in_initrd = is_in_initrd(),
+		.seconds = is_waited_for() ? LIMIT_S / 2 : LIMIT_S * 5,
+	};
+	int err = need_kernel() ?: need_bpf_fs();
+
+	if (err)
+		return 1;
+	err = luo_handler__find(conf->handlers, attach_file, &count);
+	if (err)
+		say(LOG_ERR, "not all handlers were looked for: %s", strerror(-err));
+	if (count.files)
+		say(LOG_INFO, "%d of %d handlers are attached", count.attached, count.files);
+	else
+		say(LOG_INFO, "there is no handler to attach: see \"handlers\" in %s",
+		    options.conf);
+	return count.failed + !!err;
+}
+
+static int print_path(const struct luo_handler_file *file, void *ctx)
+{
+	if (file_can_be_used(file, ctx))
+		puts(file->path);
+	return 0;
+}
+
+/* What is left out of an initramfs has to be seen, but it is not the end of making one. */
+static int list(const struct conf *conf)
+{
+	struct attach_count count = {};
+
+	return luo_handler__find(conf->handlers, print_path, &count);
+}
+
+/*
+ * How much is wrong. Without users, who are not needed here: to ask for one, PID 1 may be
+ * needed.
+ */
+static int read_conf(struct conf *conf)
 {
 	char message[256] = "";
+	int err = conf_read_no_rules(conf, options.conf, message, sizeof(message));
 
-	if (!conf_read_no_rules(conf, options.conf, message, sizeof(message)))
-		return;
+	if (!err)
+		return 0;
 	say(LOG_ERR, "%s: %s: handlers of the usual directories are attached", options.conf,
-	    message);
+	    *message ? message : strerror(-err));
 	if (conf_default(conf))
 		say(LOG_ERR, "no memory");
+	return 1;
+}
+
+/* Is there something to do? */
+static bool is_wanted(void)
+{
+	if (access(DEVICE, F_OK) || was_done())
+		return false;
+	if (attach_is_off()) {
+		say(LOG_WARNING, "no handler is attached: " ATTACH_SWITCH "0 on the command line");
+		return false;
+	}
+	return true;
 }
 
 static int list_or_attach(void)
 {
-	struct object *objects;
 	struct conf conf;
-	int err = 0;
+	int wrong = read_conf(&conf);
 
-	read_conf(&conf);
-	objects = objects_find(conf.handlers);
-	for (struct object *o = objects; options.list && o; o = o->next)
-		puts(o->path);
-	if (!options.list)
-		err = attach(objects);
-	objects_free(objects);
+	wrong += options.list ? !!list(&conf) : attach(&conf);
 	conf_free(&conf);
-	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+	return wrong ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -220,19 +245,12 @@ int main(int argc, char **argv)
 
 	options.generator = is_generator(argv[0]);
 	if (!options.generator)
-		parse_options(argc, argv);
+		options_parse(&program, argc, argv, take_option);
 	say_open(options.kmsg || options.generator, options.verbose ? LOG_DEBUG : LOG_INFO);
-	if (!options.list) {
-		if (access(DEVICE, F_OK) || was_done())
-			return 0;
-		if (is_switched_off()) {
-			say(LOG_WARNING, "no handler is attached: " SWITCH "0 on the command line");
-			return 0;
-		}
-	}
+	if (!options.list && !is_wanted())
+		return 0;
 
-	/* The boot waits; a person has patience. */
-	if (!options.list && (options.kmsg || options.generator))
+	if (!options.list && is_waited_for())
 		status = limit_time(LIMIT_S);
 	if (status < 0)
 		status = list_or_attach();

@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "../luod/common.h"
 #include "luoctl.h"
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
@@ -15,6 +16,8 @@
 #define END "-- END PROG LOAD LOG --"
 #define EXPLAINED "Verification failed: "
 #define SHOWN 12
+/* What takes longer does not end. */
+#define CHECK_S 300
 
 static const struct column of_need[] = {
 	{ "NEEDS", "kind", false }, { "NAME", "name", false }, { "HERE", "here", false },
@@ -221,8 +224,9 @@ static int check(const struct args *args, struct luo_handler *handler)
 	return code;
 }
 
-int verb_handlers_check(const struct args *args)
+static int check_file(void *arg)
 {
+	const struct args *args = arg;
 	struct luo_handler *handler;
 	int code = CODE_FAILED;
 
@@ -237,5 +241,18 @@ int verb_handlers_check(const struct args *args)
 			 line_of(0) : strerror(errno));
 	}
 	json_object_put(said);
+	if (fflush(stdout))
+		return CODE_FAILED;
 	return code;
+}
+
+/* In a child, for it may be so damaged that libbpf does not survive it */
+int verb_handlers_check(const struct args *args)
+{
+	int signal, code = child_run(check_file, (void *)args, CHECK_S, &signal);
+
+	if (code >= 0)
+		return code;
+	complain("%s: %s", args->words[0], signal ? child_death(signal) : strerror(-code));
+	return CODE_FAILED;
 }

@@ -77,7 +77,8 @@ static int send_object(const struct args *args, const char *cmd)
 
 	put_string(request.json, "name", name);
 	free(name);
-	request.fds[0] = open(args->words[0], O_RDONLY | O_CLOEXEC);
+	/* luod says it if it is no plain file. */
+	request.fds[0] = open(args->words[0], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (request.fds[0] < 0) {
 		complain("%s: %s", args->words[0], strerror(errno));
 		json_object_put(request.json);

@@ -13,6 +13,8 @@
 #define CONF_MAX	(1 << 20)
 #define TIMEOUT_DEFAULT	30000
 
+static const char *const usual_dirs[] = { "/usr/lib/luo/handlers", "/etc/luo/handlers" };
+
 static const struct field conf_fields[] = {
 	{ "timeout", FIELD_INT, .optional = true, .min = 0, .max = 24 * 60 * 60 * 1000 },
 	{ "policy", FIELD_POLICY, .optional = true },
@@ -98,9 +100,14 @@ int conf_default(struct conf *conf)
 	conf->handlers = calloc(3, sizeof(*conf->handlers));
 	if (!conf->iterators || !conf->handlers)
 		return -ENOMEM;
-	conf->handlers[0] = strdup("/usr/lib/luo/handlers");
-	conf->handlers[1] = strdup("/etc/luo/handlers");
+	conf->handlers[0] = strdup(usual_dirs[0]);
+	conf->handlers[1] = strdup(usual_dirs[1]);
 	return conf->handlers[0] && conf->handlers[1] ? 0 : -ENOMEM;
+}
+
+bool conf_is_usual_dir(const char *dir)
+{
+	return !strcmp(dir, usual_dirs[0]) || !strcmp(dir, usual_dirs[1]);
 }
 
 /* "line 3: " before what is said already */

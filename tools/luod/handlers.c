@@ -4,8 +4,6 @@
  * client. Each that is attached is pinned, and its object stored, so that a luod that
  * died finds both again.
  */
-#include <bpf/bpf.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,9 +12,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "common.h"
 #include "handlers.h"
-
-#define SUFFIX	".bpf.o"
 
 struct handler *handlers;
 /* What may be attached; each is gone when handlers_start() returns. */
@@ -64,17 +61,11 @@ void handler_free(struct handler *handler)
 	free(handler);
 }
 
-static void set_error(struct handler *handler, const char *error)
-{
-	free(handler->error);
-	handler->error = error ? strdup(error) : NULL;
-}
-
 /* Takes @object. Reads it as well: which files it is for, and its version. */
 struct handler *handler_new(const char *name, const char *file, int object)
 {
 	struct handler *handler = calloc(1, sizeof(*handler));
-	struct luo_handler *opened;
+	struct object_facts facts;
 
 	if (!handler) {
 		close(object);
@@ -83,13 +74,10 @@ struct handler *handler_new(const char *name, const char *file, int object)
 	snprintf(handler->name, sizeof(handler->name), "%s", name);
 	handler->file = file ? strdup(file) : NULL;
 	handler->object = object;
-	if (!object_size(object))
-		return handler;
-	opened = object_open(object, &handler->error);
-	if (opened) {
-		handler->compatible = strdup(luo_handler__compatible(opened));
-		handler->version = object_version(opened);
-		luo_handler__close(opened);
+	if (object_size(object) && !object_do(object, OBJECT_READ, &facts, &handler->error)) {
+		handler->compatible = strdup(facts.compatible);
+		handler->version = facts.version;
+		handler->digest = facts.digest;
 	}
 	return handler;
 }
@@ -123,45 +111,24 @@ void handler_unstore(const char *handler)
 	store_remove(name);
 }
 
-/* Attached and pinned by another luod? */
-static bool is_pinned(const char *compatible)
+static void refused(struct handler *handler)
 {
-	struct luo_handler *pinned = luo_handler__open_attached(compatible);
-
-	luo_handler__close(pinned);
-	return pinned;
+	log_text(LOG_ERR, "handler '%s': not attached: %s", handler->name,
+		 handler->error ?: "no memory");
 }
 
-/* @replace: what is attached for the same files may go */
-static int attach_opened(struct luo_handler *opened, bool replace)
+int handler_attach(struct handler *handler, enum object_verb verb)
 {
-	int err = luo_handler__attach(opened);
+	int err = object_do(handler->object, verb, NULL, &handler->error);
 
-	if (err != -EEXIST || !replace || !is_pinned(luo_handler__compatible(opened)))
-		/* Closed without a pin, it is detached. */
-		return err ?: luo_handler__pin(opened, NULL);
-	return luo_handler__upgrade(opened, NULL);
-}
-
-int handler_attach(struct handler *handler, bool replace)
-{
-	struct luo_handler *opened = object_open(handler->object, &handler->error);
-	int err;
-
-	if (!opened)
-		return -EINVAL;
-	log_said_forget();
-	err = attach_opened(opened, replace);
-	luo_handler__close(opened);
 	if (err) {
-		set_error(handler, *log_said() ? log_said() : strerror(-err));
-		log_text(LOG_ERR, "handler '%s': not attached: %s", handler->name, handler->error);
+		refused(handler);
 		return err;
 	}
-	set_error(handler, NULL);
 	handler->attached = true;
-	log_text(LOG_INFO, "handler '%s': attached for %s, version %u, from %s", handler->name,
-		 handler->compatible, handler->version, handler->file ?: "memory");
+	log_text(LOG_INFO, "handler '%s': %s for %s, version %u, from %s", handler->name,
+		 verb == OBJECT_UPGRADE ? "upgraded" : "attached", handler->compatible,
+		 handler->version, handler->file ?: "memory");
 	return 0;
 }
 
@@ -172,47 +139,69 @@ void handlers_restore(const char *name, int object)
 	push(&handlers, handler_new(name, NULL, object));
 }
 
-static bool has_link(const char *compatible, uint32_t link_id)
+/* What is attached for the same files is newer: it stays, and comes from nobody knows where. */
+static void adopt_newer(struct handler *handler, const struct attached *attached)
 {
-	struct bpf_link_info info = {};
-	uint32_t len = sizeof(info);
-	char path[PATH_MAX];
-	bool same;
-	int fd;
-
-	snprintf(path, sizeof(path), LUO_PIN_DIR "/%s", compatible);
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return false;
-	same = !bpf_link_get_info_by_fd(fd, &info, &len) && info.id == link_id;
-	close(fd);
-	return same;
+	log_text(LOG_NOTICE, "handler '%s': version %u is attached, and stays; %s has version %u",
+		 handler->name, attached->version, handler->file ?: "what is stored",
+		 handler->version);
+	handler->version = attached->version;
+	free(handler->file);
+	handler->file = NULL;
 }
 
-/* One that luod has an object of, and that stays without luod: the verifier has seen it. */
-static int adopt(const struct luo_handler_info *info, void *ctx)
+/*
+ * Without another word if it is attached already, by luo-attach or by the luod before this one
+ * (@ours): the verifier has seen it. Of an equal version that is another object, ours may have
+ * been mended.
+ */
+static bool adopt(struct handler *handler, const struct attached *attached, bool ours)
 {
-	(void)ctx;
-	for (struct handler *h = handlers; h; h = h->next) {
-		if (!h->compatible || strcmp(h->compatible, info->compatible) ||
-		    h->version != info->version || !has_link(h->compatible, info->link_id))
-			continue;
-		h->attached = true;
-		log_text(LOG_INFO, "handler '%s': still attached for %s, version %u", h->name,
-			 h->compatible, h->version);
-	}
-	return 0;
+	if (!attached->pinned || attached->version < handler->version)
+		return false;
+	if (attached->version > handler->version)
+		adopt_newer(handler, attached);
+	else if (!ours && !attached_is(attached, handler->version, handler->digest))
+		return false;
+	else
+		log_text(LOG_INFO, "handler '%s': %s attached for %s, version %u", handler->name,
+			 ours ? "still" : "already", handler->compatible, handler->version);
+	handler->attached = true;
+	return true;
+}
+
+static int refuse_by_switch(struct handler *handler)
+{
+	free(handler->error);
+	handler->error = strdup(ATTACH_SWITCH "0 is on the kernel's command line: luoctl handlers load attaches it");
+	refused(handler);
+	return -ECANCELED;
+}
+
+/* When luod starts: have it attached */
+static int settle(struct handler *handler, bool ours)
+{
+	struct attached attached;
+	bool found = attached_find(handler->compatible, &attached);
+
+	if (found && adopt(handler, &attached, ours))
+		return 0;
+	if (attach_is_off())
+		return refuse_by_switch(handler);
+	/* What nobody has pinned is another program's: the library says whose. */
+	if (!found || !attached.pinned)
+		return handler_attach(handler, OBJECT_ATTACH);
+	if (attached.from_initrd && handler->on_disk)
+		log_text(LOG_NOTICE, "handler '%s': " INITRD_IS_STALE, handler->name);
+	return handler_attach(handler, OBJECT_UPGRADE);
 }
 
 /* What another luod had in this kernel */
 static void take_up_restored(void)
 {
-	if (!handlers)
-		return;
-	luo_handler__list(adopt, NULL);
 	for (struct handler *h = handlers; h; h = h->next) {
-		if (h->compatible && !h->attached)
-			handler_attach(h, true);
+		if (h->compatible)
+			settle(h, true);
 	}
 }
 
@@ -221,60 +210,41 @@ void handlers_propose(const char *name, int object)
 	push(&candidates, handler_new(name, NULL, object));
 }
 
-static void propose_file(const char *dir, const char *file)
+static int read_file(const struct luo_handler_file *file)
 {
-	char path[PATH_MAX], name[NAME_MAX_BYTES + 1];
-	size_t len = strlen(file) - strlen(SUFFIX);
-	struct handler *handler;
-	int fd, object;
+	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int object = fd < 0 ? -errno : object_copy(fd);
 
-	if (!name_is_valid(file, len)) {
-		log_text(LOG_WARNING, "%s/%s: no name for a handler", dir, file);
-		return;
-	}
-	snprintf(name, sizeof(name), "%.*s", (int)len, file);
-	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	object = fd < 0 ? -errno : object_copy(fd);
 	if (fd >= 0)
 		close(fd);
+	return object;
+}
+
+static int propose_file(const struct luo_handler_file *file, void *ctx)
+{
+	struct handler *handler;
+	char problem[ERROR_MAX];
+	int object;
+
+	(void)ctx;
+	if (file_problem(file, problem, sizeof(problem)))
+		log_text(LOG_ERR, "%s", problem);
+	if (file->error)
+		return 0;
+	if (!name_is_valid(file->name, strlen(file->name))) {
+		log_text(LOG_WARNING, "%s: no name for a handler", file->path);
+		return 0;
+	}
+	object = read_file(file);
 	if (object < 0) {
-		log_text(LOG_ERR, "%s: %s", path, strerror(-object));
-		return;
+		log_text(LOG_ERR, "%s: %s", file->path, strerror(-object));
+		return 0;
 	}
-	/* Of two directories the last wins. */
-	for (struct handler *h = candidates; h; h = h->next) {
-		if (h->on_disk && !strcmp(h->name, name)) {
-			unlink_from(&candidates, h);
-			handler_free(h);
-			break;
-		}
-	}
-	handler = handler_new(name, path, object);
+	handler = handler_new(file->name, file->path, object);
 	if (handler)
 		handler->on_disk = true;
 	push(&candidates, handler);
-}
-
-static bool has_suffix(const char *file)
-{
-	size_t len = strlen(file);
-
-	return len > strlen(SUFFIX) && !strcmp(file + len - strlen(SUFFIX), SUFFIX) &&
-	       file[0] != '.';
-}
-
-static void propose_dir(const char *dir)
-{
-	DIR *d = opendir(dir);
-	struct dirent *entry;
-
-	while (d && (entry = readdir(d))) {
-		if (has_suffix(entry->d_name))
-			propose_file(dir, entry->d_name);
-	}
-	if (d)
-		closedir(d);
+	return 0;
 }
 
 /* Starting */
@@ -299,7 +269,7 @@ static bool is_superseded(const struct handler *candidate)
 
 	if (candidate->compatible && find_compatible(candidate->compatible))
 		return true;
-	return same && (same->attached || !object_size(same->object));
+	return same && (same->attached || !object_size(same->object) || attach_is_off());
 }
 
 bool handler_forget(const char *name)
@@ -319,8 +289,8 @@ void handlers_start(void)
 	bool stored;
 
 	take_up_restored();
-	for (char **dir = luod.conf.handlers; dir && *dir; dir++)
-		propose_dir(*dir);
+	if (luo_handler__find(luod.conf.handlers, propose_file, NULL))
+		log_text(LOG_ERR, "not all handlers on the disk were looked for: no memory");
 	while ((handler = best_candidate())) {
 		unlink_from(&candidates, handler);
 		if (is_superseded(handler)) {
@@ -329,7 +299,7 @@ void handlers_start(void)
 		}
 		stored = handler_forget(handler->name);
 		push(&handlers, handler);
-		if (handler->compatible && !handler_attach(handler, true))
+		if (handler->compatible && !settle(handler, false))
 			handler_store(handler);
 		else if (stored)
 			handler_unstore(handler->name);

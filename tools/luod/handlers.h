@@ -12,8 +12,8 @@ struct handler *handler_find(const char *name);
 void handler_add(struct handler *handler);
 /* One of that name that is not attached: was there one? It may be stored still. */
 bool handler_forget(const char *name);
-/* @replace: what is attached for the same files may go */
-int handler_attach(struct handler *handler, bool replace);
+/* OBJECT_ATTACH or OBJECT_UPGRADE; logs that, or why not, which is in its error */
+int handler_attach(struct handler *handler, enum object_verb verb);
 void handler_store(const struct handler *handler);
 void handler_unstore(const char *handler);
 

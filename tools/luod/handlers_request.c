@@ -63,7 +63,7 @@ static int attach_stored(struct handler *handler, struct handler *old,
 
 static int attach_new(struct handler *handler)
 {
-	return handler_attach(handler, false);
+	return handler_attach(handler, OBJECT_ATTACH);
 }
 
 int handlers_load(const char *name, int fd, char message[ERROR_MAX])
@@ -78,7 +78,7 @@ int handlers_load(const char *name, int fd, char message[ERROR_MAX])
 		return err;
 	err = attach_stored(handler, old, attach_new);
 	if (err) {
-		fail(message, err, name, handler->error);
+		fail(message, err, name, handler->error ?: "no memory");
 		handler_free(handler);
 		return err;
 	}
@@ -88,13 +88,7 @@ int handlers_load(const char *name, int fd, char message[ERROR_MAX])
 
 static int upgrade_to(struct handler *handler)
 {
-	struct luo_handler *opened = object_open(handler->object, &handler->error);
-	int err;
-
-	log_said_forget();
-	err = opened ? luo_handler__upgrade(opened, NULL) : -ENOMEM;
-	luo_handler__close(opened);
-	return err;
+	return handler_attach(handler, OBJECT_UPGRADE);
 }
 
 int handlers_upgrade(const char *name, int fd, char message[ERROR_MAX])
@@ -107,16 +101,13 @@ int handlers_upgrade(const char *name, int fd, char message[ERROR_MAX])
 	handler = from_client(name, fd, message, &err);
 	if (!handler)
 		return err;
-	log_said_forget();
 	err = strcmp(handler->compatible, old->compatible) ? -EINVAL :
 	      attach_stored(handler, old, upgrade_to);
 	if (err) {
-		fail(message, err, name, *log_said() ? log_said() : "it is for other files");
+		fail(message, err, name, handler->error ?: "it is for other files");
 		handler_free(handler);
 		return err;
 	}
-	handler->attached = true;
-	log_text(LOG_INFO, "handler '%s': upgraded to version %u", name, handler->version);
 	put_in_place(handler);
 	return 0;
 }

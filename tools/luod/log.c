@@ -2,6 +2,7 @@
 /* Messages: to whoever reads them, and the last of them to the command LOG. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 
 #define LINES		1000
 #define LINE_MAX_BYTES	1024
+#define CHUNK		65536
+#define ALIVE_MS	10000
 
 static char *ring[LINES];
 static size_t ring_next;
@@ -20,6 +23,8 @@ static enum log_target log_to;
 static int log_level = LOG_INFO;
 static int log_fd = STDERR_FILENO;
 static char said[ERROR_MAX];
+/* In a child: what the library says is for the parent to log. */
+static int parent_fd = -1;
 
 static void remember(const char *line)
 {
@@ -97,15 +102,72 @@ static void keep_said(const char *text)
 	said[strcspn(said, "\n")] = '\0';
 }
 
+static void take_from_library(enum libbpf_print_level level, char *text)
+{
+	if (level == LIBBPF_WARN)
+		keep_said(text);
+	write_text(level == LIBBPF_WARN ? LOG_NOTICE : LOG_INFO, text);
+}
+
+/* A byte for the level, the text, a NUL */
+static void tell_parent(enum libbpf_print_level level, const char *text)
+{
+	size_t len = strlen(text) + 1;
+	char byte = '0' + level;
+	ssize_t n = write(parent_fd, &byte, 1);
+
+	for (; n > 0 && len; text += n, len -= n)
+		n = write(parent_fd, text, len);
+}
+
+void log_to_parent(int fd)
+{
+	parent_fd = fd;
+}
+
+/* All of it, until the child ends: meanwhile luod is alive, whatever systemd would think. */
+static char *read_to_end(int fd, size_t *len)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+	char *text = NULL, *more;
+	ssize_t n;
+
+	for (*len = 0;; *len += n) {
+		while (!poll(&p, 1, ALIVE_MS))
+			sd_notify(0, "WATCHDOG=1");
+		more = realloc(text, *len + CHUNK);
+		if (!more)
+			return text;
+		text = more;
+		n = read(fd, text + *len, CHUNK);
+		if (n <= 0)
+			return text;
+	}
+}
+
+void log_of_child(int fd)
+{
+	size_t len;
+	char *text = read_to_end(fd, &len), *end;
+
+	close(fd);
+	for (char *at = text; len && (end = memchr(at, '\0', len)); at = end + 1) {
+		take_from_library(*at - '0', at + 1);
+		len -= end + 1 - at;
+	}
+	free(text);
+}
+
 static int from_library(enum libbpf_print_level level, const char *format, va_list args)
 {
 	char *text;
 
 	if (level == LIBBPF_DEBUG || vasprintf(&text, format, args) < 0)
 		return 0;
-	if (level == LIBBPF_WARN)
-		keep_said(text);
-	write_text(level == LIBBPF_WARN ? LOG_NOTICE : LOG_INFO, text);
+	if (parent_fd >= 0)
+		tell_parent(level, text);
+	else
+		take_from_library(level, text);
 	free(text);
 	return 0;
 }

@@ -19,8 +19,7 @@
 #define LUOD_CONF	"/etc/luo/luod.conf"
 #define ERROR_MAX	512
 
-/* Exit statuses, as sysexits(3) has them; the keeper does not start luod again after these. */
-#define EXIT_USAGE	64
+/* As sysexits(3) has it */
 #define EXIT_CONFIG	78
 
 struct luod {
@@ -43,6 +42,9 @@ struct json_object *log_lines(size_t count);
 /* What libluo-bpf said to explain an error, since log_said_forget(). */
 const char *log_said(void);
 void log_said_forget(void);
+/* What the library says from now on goes into this pipe; and what came through it is logged. */
+void log_to_parent(int fd);
+void log_of_child(int fd);
 
 /* reload.c: read luod.conf; -errno. One that was asked for has to be there. */
 int conf_find(struct conf *conf, char *message, size_t size);
@@ -286,6 +288,7 @@ struct handler {
 	char *compatible;		/* NULL if it could not even be read */
 	char *error;			/* why it is not attached, or NULL */
 	uint32_t version;		/* of the state that it writes */
+	uint64_t digest;
 	int object;			/* a memfd with it; empty: not to be loaded from the disk */
 	bool on_disk;
 	bool attached;
@@ -309,9 +312,20 @@ struct json_object *handlers_list(const char *after, size_t limit, struct json_o
 int object_copy(int fd);
 int object_empty(void);
 off_t object_size(int object);
-/* Opened by the library; NULL with why in @error, to be freed. */
-struct luo_handler *object_open(int object, char **error);
-uint32_t object_version(struct luo_handler *handler);
+
+enum object_verb { OBJECT_READ, OBJECT_ATTACH, OBJECT_UPGRADE };
+
+struct object_facts {
+	uint32_t version;
+	uint64_t digest;
+	char compatible[64];
+};
+
+/*
+ * Read it, and attach it or put it in the place of what is attached, pinned; in a child, for it
+ * may be so damaged that libbpf does not survive it. 0, or -errno with why in *error, to be freed.
+ */
+int object_do(int object, enum object_verb verb, struct object_facts *facts, char **error);
 
 /* state.c: what luod tells the luod of the next kernel, in the session luod.state */
 /* @voided: names of sessions that must not be taken for whole there */

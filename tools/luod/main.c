@@ -2,7 +2,6 @@
 /* luod: options, and one start after the other. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "luod.h"
+#include "options.h"
 
 #define FILES_MAX	524288
 
@@ -32,17 +32,21 @@ static struct {
 
 static int listen_fd = -1;
 
-static const char usage[] =
-	"usage: luod [OPTION]...\n"
-	"Owns /dev/liveupdate: hands sessions to clients, and drives live updates.\n"
-	"\n"
-	"  -c, --config FILE  instead of " LUOD_CONF "\n"
-	"  -s, --socket FILE  instead of " LUOD_SOCKET "\n"
-	"  -f, --foreground   stay in the foreground, and log to standard error\n"
-	"  -n, --no-keeper    no second process that keeps sessions if luod dies\n"
-	"  -v, --verbose      log more\n"
-	"  -V, --version\n"
-	"  -h, --help\n";
+static const struct option_line option_lines[] = {
+	{ 'c', "config", "FILE", "instead of " LUOD_CONF },
+	{ 's', "socket", "FILE", "instead of " LUOD_SOCKET },
+	{ 'f', "foreground", NULL, "stay in the foreground, and log to standard error" },
+	{ 'n', "no-keeper", NULL, "no second process that keeps sessions if luod dies" },
+	{ 'v', "verbose", NULL, "log more" },
+};
+
+static const struct program program = {
+	.name = "luod",
+	.version = LUOD_VERSION,
+	.about = "Owns /dev/liveupdate: hands sessions to clients, and drives live updates.",
+	.options = option_lines,
+	.nr_options = sizeof(option_lines) / sizeof(*option_lines),
+};
 
 /* From whatever directory it is started again, it means the same file. */
 static const char *absolute(const char *path)
@@ -58,52 +62,24 @@ static const char *absolute(const char *path)
 	return text;
 }
 
-static void parse_options(int argc, char **argv)
+static void take_option(char letter, const char *value)
 {
-	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "socket", required_argument, NULL, 's' },
-		{ "foreground", no_argument, NULL, 'f' },
-		{ "no-keeper", no_argument, NULL, 'n' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },
-		{ }
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "c:s:fnvVh", longs, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			options.conf = absolute(optarg);
-			luod.conf_needed = true;
-			break;
-		case 's':
-			options.socket = absolute(optarg);
-			break;
-		case 'f':
-			options.foreground = true;
-			break;
-		case 'n':
-			options.keeper = false;
-			break;
-		case 'v':
-			options.verbose = true;
-			break;
-		case 'V':
-			puts(LUOD_VERSION);
-			exit(0);
-		case 'h':
-			fputs(usage, stdout);
-			exit(0);
-		default:
-			fputs(usage, stderr);
-			exit(EXIT_USAGE);
-		}
-	}
-	if (optind < argc) {
-		fputs(usage, stderr);
-		exit(EXIT_USAGE);
+	switch (letter) {
+	case 'c':
+		options.conf = absolute(value);
+		luod.conf_needed = true;
+		break;
+	case 's':
+		options.socket = absolute(value);
+		break;
+	case 'f':
+		options.foreground = true;
+		break;
+	case 'n':
+		options.keeper = false;
+		break;
+	default:
+		options.verbose = true;
 	}
 }
 
@@ -355,7 +331,7 @@ int main(int argc, char **argv)
 	bool by_systemd = getenv("NOTIFY_SOCKET"), by_keeper = keeper_fd() >= 0;
 	int ready_fd = -1;
 
-	parse_options(argc, argv);
+	options_parse(&program, argc, argv, take_option);
 	make_argv(argv[0]);
 	if (by_systemd && !by_keeper)
 		options.foreground = true;

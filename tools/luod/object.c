@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A handler's object, in a memfd: it can be stored, and carried over. */
-#include <bpf/btf.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,9 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common.h"
 #include "luod.h"
 
 #define OBJECT_MAX	(16 << 20)
+/* Where a host gives its VM next to nothing, a large one takes minutes. */
+#define CHILD_S		300
 
 int object_empty(void)
 {
@@ -61,65 +65,108 @@ int object_copy(int fd)
 	return err;
 }
 
-struct luo_handler *object_open(int object, char **error)
+struct task {
+	int object;
+	enum object_verb verb;
+	int log[2];
+	/* What the child has to say */
+	struct object_facts facts;
+	int err;
+};
+
+static struct luo_handler *open_object(int object, struct object_facts *facts)
 {
 	size_t size = object_size(object);
 	struct luo_handler *handler = NULL;
 	void *data;
 
-	log_said_forget();
 	data = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, object, 0) : MAP_FAILED;
-	if (data != MAP_FAILED) {
-		handler = luo_handler__open_mem(data, size, NULL);
-		munmap(data, size);
-	}
-	if (!handler) {
-		free(*error);
-		*error = strdup(*log_said() ? log_said() : "it is not a BPF object");
-	}
+	if (data == MAP_FAILED)
+		return NULL;
+	handler = luo_handler__open_mem(data, size, NULL);
+	facts->digest = object_digest(data, size);
+	munmap(data, size);
 	return handler;
 }
 
-static struct bpf_map *ops_of(struct bpf_object *object)
+static int do_verb(struct luo_handler *handler, enum object_verb verb)
 {
-	struct bpf_map *map;
-
-	bpf_object__for_each_map(map, object) {
-		if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS)
-			return map;
+	switch (verb) {
+	case OBJECT_ATTACH:
+		/* Closed without a pin, it is detached. */
+		return luo_handler__attach(handler) ?: luo_handler__pin(handler, NULL);
+	case OBJECT_UPGRADE:
+		return luo_handler__upgrade(handler, NULL);
+	default:
+		return 0;
 	}
-	return NULL;
 }
 
-static const struct btf_member *find_member(const struct btf *btf, const struct btf_type *type,
-					    const char *name)
+static int run_task(void *arg)
 {
-	const struct btf_member *member = btf_members(type);
+	struct task *task = arg;
+	const struct luo_handler_info *info;
+	struct luo_handler *handler;
 
-	for (__u32 i = 0; i < btf_vlen(type); i++, member++) {
-		if (!strcmp(btf__name_by_offset(btf, member->name_off), name))
-			return member;
+	log_to_parent(task->log[1]);
+	handler = open_object(task->object, &task->facts);
+	info = handler ? luo_handler__info(handler) : NULL;
+	if (!info) {
+		task->err = -EINVAL;
+	} else {
+		task->facts.version = info->version;
+		snprintf(task->facts.compatible, sizeof(task->facts.compatible), "%s",
+			 info->compatible);
+		task->err = do_verb(handler, task->verb);
 	}
-	return NULL;
+	luo_handler__close(handler);
+	return 0;
 }
 
-uint32_t object_version(struct luo_handler *handler)
+/* What goes wrong around it, or -EFAULT with the signal that it died of */
+static int run_in_child(struct task *task, int *signal)
 {
-	struct bpf_object *object = luo_handler__object(handler);
-	const struct btf *btf = bpf_object__btf(object);
-	__s32 id = btf__find_by_name_kind(btf, "luo_bpf_ops", BTF_KIND_STRUCT);
-	const struct btf_member *member;
-	struct bpf_map *map = ops_of(object);
-	const void *value;
-	uint32_t version;
-	size_t size;
+	pid_t child;
 
-	member = id < 0 || !map ? NULL : find_member(btf, btf__type_by_id(btf, id), "version");
-	if (!member)
-		return 1;
-	value = bpf_map__initial_value(map, &size);
-	if (!value || member->offset / 8 + sizeof(version) > size)
-		return 1;
-	memcpy(&version, value + member->offset / 8, sizeof(version));
-	return version ?: 1;
+	*signal = 0;
+	if (pipe2(task->log, O_CLOEXEC))
+		return -errno;
+	child = child_start(run_task, task, CHILD_S);
+	close(task->log[1]);
+	/* To its end, which is the child's. */
+	log_of_child(task->log[0]);
+	return child < 0 ? child : child_wait(child, signal);
+}
+
+static int run_shared(struct task *task, struct object_facts *facts, char **error)
+{
+	int signal, err = run_in_child(task, &signal);
+	const char *why;
+
+	if (signal)
+		why = child_death(signal);
+	else
+		why = *log_said() ? log_said() : strerror(-(err ?: task->err));
+	err = err ?: task->err;
+	if (facts && !err)
+		*facts = task->facts;
+	free(*error);
+	*error = err ? strdup(why) : NULL;
+	return err;
+}
+
+int object_do(int object, enum object_verb verb, struct object_facts *facts, char **error)
+{
+	struct task *task = mmap(NULL, sizeof(*task), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int err;
+
+	if (task == MAP_FAILED)
+		return -ENOMEM;
+	log_said_forget();
+	task->object = object;
+	task->verb = verb;
+	err = run_shared(task, facts, error);
+	munmap(task, sizeof(*task));
+	return err;
 }

@@ -46,6 +46,8 @@ int conf_read(struct conf *conf, const char *path, char *message, size_t size);
 int conf_read_no_rules(struct conf *conf, const char *path, char *message, size_t size);
 /* What holds if nothing is said */
 int conf_default(struct conf *conf);
+/* Where handlers are then; it need not be there. */
+bool conf_is_usual_dir(const char *dir);
 void conf_free(struct conf *conf);
 
 /* conf_line.c: where something is: a key; an element of the array that it has; a key of that */
