@@ -104,13 +104,16 @@ pack() {
 }
 
 # vm_pack SCRIPT: an initrd that is all the VM has, beside the SCRIPT: what is on the disks
-# otherwise, but of the programs only those in PACKED; its name. The next kernel's has no kernel.
+# otherwise, but of what is in /selftests only what is in PACKED; its name. The next kernel's has no kernel.
 vm_pack() {
-	local root=$1.root program
+	local root=$1.root program from
 	rm -rf "$root"
 	mkdir -p "$root/selftests"
 	tr -d '\0' < "$1" > "$root/script"
-	for program in $PACKED; do cp "$OUT/$ARCH/selftests/$program" "$root/selftests/"; done
+	for program in $PACKED; do
+		[ -e "$OUT/$ARCH/$program" ] && from=$OUT/$ARCH || from=$OUT/$ARCH/selftests
+		install -D "$from/$program" "$root/selftests/$program"
+	done
 	pack "$root" "$1.next"
 	mkdir "$root/boot"
 	cp -L "$(kernel_image "$KERNEL")" "$root/boot/kernel"
