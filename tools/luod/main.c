@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -331,6 +332,8 @@ int main(int argc, char **argv)
 	bool by_systemd = getenv("NOTIFY_SOCKET"), by_keeper = keeper_fd() >= 0;
 	int ready_fd = -1;
 
+	/* Started again from a file that is gone, it would be called "exe". */
+	prctl(PR_SET_NAME, "luod");
 	options_parse(&program, argc, argv, take_option);
 	make_argv(argv[0]);
 	if (by_systemd && !by_keeper)
