@@ -84,7 +84,8 @@ static void check_luod(void)
 }
 
 /* Of luod's own objects one is another than what is attached. */
-static void check_luod_other(const char *dirs, const char *listed, const char *line, const char *what)
+static void check_luod_other(const char *dirs, const char *listed, const char *line,
+			     const char *what)
 {
 	int client;
 

@@ -171,7 +171,8 @@ static void check_older_stays(void)
 
 static void check_no_file(void)
 {
-	must(-run("rm /tmp/newer/*; mkfifo /tmp/newer/eventfd.bpf.o; ln -s /nowhere /tmp/newer/lost.bpf.o"),
+	must(-run("rm /tmp/newer/*; mkfifo /tmp/newer/eventfd.bpf.o; "
+		  "ln -s /nowhere /tmp/newer/lost.bpf.o"),
 	     "no files");
 	vm_log_mark();
 	check_eq(run(ATTACH), 1, "no files: it fails");
@@ -185,7 +186,8 @@ static void check_no_file(void)
 /* More lines than the kernel's log takes from one opener at a time */
 static void check_many_lines(void)
 {
-	must(-run("for i in 0 1 2 3 4 5 6 7 8 9 a b; do head -c 100 " NEWER " > /tmp/newer/bad-$i.bpf.o; done"),
+	must(-run("for i in 0 1 2 3 4 5 6 7 8 9 a b; do "
+		  "head -c 100 " NEWER " > /tmp/newer/bad-$i.bpf.o; done"),
 	     "bad objects");
 	vm_log_mark();
 	check_eq(run(ATTACH), 1, "many bad objects: it fails");
@@ -209,8 +211,8 @@ static void check_failures(void)
 {
 	vm_log_mark();
 	check_eq(vm_in_child(without_sys, NULL), 1, "no place for a BPF file system: it fails");
-	check_eq(vm_log_count("^luo-attach: no BPF file system at .*, nor can it be mounted: No "), 1,
-		 "no place for a BPF file system: one line says so");
+	check_eq(vm_log_count("^luo-attach: no BPF file system at .*, nor can it be mounted: No "),
+		 1, "no place for a BPF file system: one line says so");
 
 	detach_all();
 	must(-run("head -c 5000 " NEWER " > /tmp/newer/eventfd.bpf.o; "

@@ -64,6 +64,7 @@ ok "luo-tools: installed where no systemd runs, it leaves nothing in /run" eval 
 mkdir -p "$dir/root/run/systemd/system"
 ok "luo-tools: installed, the generator has nothing to do until the machine starts" eval 'maintain preinst install && marked'
 ok "luo-tools: nor is there after an upgrade" eval 'maintain preinst upgrade && maintain postrm upgrade && marked'
+# shellcheck disable=SC2016 # it is for eval
 ok "luo-tools: removed, nothing is left in /run" eval 'maintain postrm remove && ! marked && [ ! -e "$dir/root/run/luo" ]'
 ok "luo-tools: purged after that" maintain postrm purge
 for package in luo-tools luo-handlers; do

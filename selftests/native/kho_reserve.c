@@ -98,7 +98,8 @@ static unsigned long parts(void)
 static void reset(long allocs)
 {
 	memset(marks, 0, sizeof(marks));
-	nr_reserved = nr_noinit = 0;
+	nr_reserved = 0;
+	nr_noinit = 0;
 	allocs_left = allocs;
 }
 

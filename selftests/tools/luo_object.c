@@ -126,7 +126,9 @@ static void flip(unsigned char *bytes, size_t size)
 /* A number where there may be one: a type, a size, an offset, a string's place */
 static void renumber(unsigned char *bytes, size_t size)
 {
-	static const uint32_t numbers[] = { 0, 1, 2, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffff8 };
+	static const uint32_t numbers[] = {
+		0, 1, 2, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffff8,
+	};
 	uint32_t number = numbers[random_number(sizeof(numbers) / sizeof(*numbers))];
 
 	if (random_number(2))
@@ -239,7 +241,10 @@ static struct btf_type *ops_in_copy(void)
 
 enum what { OFFSET, TYPE, NAME };
 
-/* One number of each member, and what comes of it: refused whenever the object is opened, or checked. */
+/*
+ * One number of each member, and what comes of it: refused whenever the object is opened, or
+ * checked.
+ */
 static const struct made {
 	const char *name;
 	enum what what;
@@ -370,7 +375,8 @@ int main(void)
 	int fd, libbpf = 0;
 
 	tap_start(true, 0);
-	counts = mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	counts = mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
 	fd = must(memfd_create("report", MFD_CLOEXEC), "memfd");
 	must(glob(HANDLERS "/*.bpf.o", 0, NULL, &objects) ? -ENOENT : 0, HANDLERS);
 	for (size_t i = 0; i < objects.gl_pathc; i++) {
@@ -384,7 +390,8 @@ int main(void)
 	}
 	tap_note("%d refused when opened, %d when checked, %d as good as before; libbpf fell %d times",
 		 counts->refused, counts->checked, counts->accepted, libbpf);
-	check(counts->refused > ROUNDS && counts->checked > ROUNDS / 10 && counts->accepted > ROUNDS / 10,
+	check(counts->refused > ROUNDS && counts->checked > ROUNDS / 10 &&
+	      counts->accepted > ROUNDS / 10,
 	      "damage of each kind was seen");
 	globfree(&objects);
 	tap_finish();

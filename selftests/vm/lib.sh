@@ -83,7 +83,7 @@ vm_command() {
 		-kernel "$(kernel_image "$KERNEL")"
 		-append "$KERNEL_WORDS $EARLY_WORDS panic=-1 oops=panic kho=on liveupdate=on luo_stage=0${ROOT:+ root=/dev/vda rw}${nodes:+ numa=fake=$nodes}${DISK:+ luo_disk=$DISK_TYPE}${*:+ $*}${APPEND:+ $APPEND}")
 	if [ -n "$PACKED" ]; then
-		QEMU_CMD+=(-initrd "$(vm_pack "$script")" -rtc base=2026-01-01,clock=vm)
+		QEMU_CMD+=(-initrd "$(vm_pack "$script")" -rtc "base=2026-01-01,clock=vm")
 		return
 	fi
 	QEMU_CMD+=(${INITRD:+-initrd "$INITRD"} -device virtio-rng-pci)

@@ -2,7 +2,8 @@
 /*
  * What is attached, and from which object. A version alone does not tell: an object is mended
  * without another one. So luo-attach leaves a note of the object that it has attached, which
- * holds for as long as the kernel's map is the same. Notes go from an initramfs to the root with /run.
+ * holds for as long as the kernel's map is the same. Notes go from an initramfs to the root
+ * with /run.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -120,7 +121,8 @@ bool file_problem(const struct luo_handler_file *file, char *text, size_t size)
 {
 	const char *what = strerror(-file->error);
 
-	if (!file->error || (file->error == -ENOENT && !file->name && conf_is_usual_dir(file->path)))
+	if (!file->error ||
+	    (file->error == -ENOENT && !file->name && conf_is_usual_dir(file->path)))
 		return false;
 	if (!file->name)
 		snprintf(text, size, "%s: %s: no handler from there: see \"handlers\" in luod.conf",

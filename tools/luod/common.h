@@ -21,7 +21,7 @@ struct attached {
 	uint32_t link_id;
 	uint32_t map_id;
 	bool pinned;			/* where luo-attach and luod pin it */
-	bool known;			/* luo-attach has attached it, from the object of this digest */
+	bool known;			/* luo-attach attached it, from the object of this digest */
 	bool from_initrd;
 	uint64_t digest;
 };

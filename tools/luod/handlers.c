@@ -159,10 +159,11 @@ static bool adopt(struct handler *handler, const struct attached *attached, bool
 {
 	if (!attached->pinned || attached->version < handler->version)
 		return false;
+	if (attached->version == handler->version && !ours &&
+	    !attached_is(attached, handler->version, handler->digest))
+		return false;
 	if (attached->version > handler->version)
 		adopt_newer(handler, attached);
-	else if (!ours && !attached_is(attached, handler->version, handler->digest))
-		return false;
 	else
 		log_text(LOG_INFO, "handler '%s': %s attached for %s, version %u", handler->name,
 			 ours ? "still" : "already", handler->compatible, handler->version);

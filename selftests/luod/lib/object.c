@@ -8,7 +8,9 @@
 /* The BTF of an object that is as it was built: of all that begins like one, the first is. */
 static unsigned char *find_btf(unsigned char *object, size_t size, size_t *btf_size)
 {
-	static const unsigned char begin[] = { 0x9f, 0xeb, 1, 0, sizeof(struct btf_header), 0, 0, 0 };
+	static const unsigned char begin[] = {
+		0x9f, 0xeb, 1, 0, sizeof(struct btf_header), 0, 0, 0,
+	};
 	unsigned char *at = memmem(object, size, begin, sizeof(begin));
 	struct btf_header header;
 
