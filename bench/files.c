@@ -128,8 +128,7 @@ static void finish_sessions(const char *name)
 		failed += luo_finish(sessions[i]) < 0;
 	bench_figure(figure_name(name), all_files(), (double)(bench_now() - start) / all_files());
 	check_eq(failed, 0, "%ld sessions: failed calls of FINISH", nr_sessions);
-	for (long i = 0; i < nr_sessions; i++)
-		close(sessions[i]);
+	close_sessions();
 }
 
 static void files_after(char **args)

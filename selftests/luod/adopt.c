@@ -14,23 +14,6 @@
 #include "attached.h"
 #include "tap.h"
 
-static bool lists(int client, const char *text)
-{
-	const char *line;
-	int fd;
-
-	agent_send(client, -1, "{\"cmd\":\"HANDLERS\"}");
-	line = agent_line(client, &fd) ?: "(the connection ended)";
-	if (strstr(line, text))
-		return true;
-	tap_note("  %s", line);
-	return false;
-}
-
-#define EVENTFD(file, version) \
-	"\"name\":\"eventfd\",\"file\":" file ",\"compatible\":\"eventfd-v1\"," \
-	"\"version\":" version ",\"error\":null"
-
 /* How often luod has logged it; the kernel's log takes ten lines at a time. */
 static int said(int client, const char *text)
 {
@@ -76,7 +59,8 @@ static void check_luod(void)
 	check_eq(said(client, "': already attached for "), objects(), "luod: it takes over each");
 	check_eq(refusals(client) + said(client, "': attached for "), 0,
 		 "luod: it has not tried to attach them");
-	check(lists(client, EVENTFD("\"/handlers/eventfd.bpf.o\"", "1")), "luod: it lists them");
+	check(agent_lists_handler(client, AGENT_EVENTFD("\"/handlers/eventfd.bpf.o\"", "1")),
+	      "luod: it lists them");
 	agent_ok(client, "{\"cmd\":\"HANDLER_UNLOAD\",\"name\":\"eventfd\"}",
 		 "luod: and unloads one of them");
 	check_eq(attached().count, objects() - 1, "luod: that is gone");
@@ -91,7 +75,7 @@ static void check_luod_other(const char *dirs, const char *listed, const char *l
 
 	agent_start(dirs);
 	client = agent_connect();
-	check(lists(client, listed), "luod: %s: it is listed", what);
+	check(agent_lists_handler(client, listed), "luod: %s: it is listed", what);
 	check_eq(said(client, line), 1, "luod: %s: one line says so", what);
 	check_eq(refusals(client), 0, "luod: %s: nothing else is wrong", what);
 	end_luod(client);
@@ -102,16 +86,16 @@ static void check_luod_others(void)
 {
 	change_newer(NEWER, "eventfd_fops", NULL);
 	must(-run(ATTACH), "attach");
-	check_luod_other(OF_NEWER, EVENTFD("\"/tmp/newer/eventfd.bpf.o\"", "2"),
+	check_luod_other(OF_NEWER, AGENT_EVENTFD("\"/tmp/newer/eventfd.bpf.o\"", "2"),
 			 "handler 'eventfd': upgraded for eventfd-v1, version 2, from /tmp/newer/",
 			 "a newer one on the disk");
-	check_luod_other(AGENT_CONF, EVENTFD("null", "2"),
+	check_luod_other(AGENT_CONF, AGENT_EVENTFD("null", "2"),
 			 "handler 'eventfd': version 2 is attached, and stays; /handlers/eventfd.bpf.o has version 1",
 			 "an older one on the disk");
 	detach_all();
 	must(-run(IN_INITRD), "attach");
 	change_newer("/handlers/eventfd.bpf.o", "eventfd_fops", NULL);
-	check_luod_other(OF_NEWER, EVENTFD("\"/tmp/newer/eventfd.bpf.o\"", "1"),
+	check_luod_other(OF_NEWER, AGENT_EVENTFD("\"/tmp/newer/eventfd.bpf.o\"", "1"),
 			 "handler 'eventfd': the initramfs has another one: ",
 			 "a mended one on the disk");
 	must(-run("rm /tmp/newer/*"), "remove");
@@ -127,7 +111,8 @@ static void luod_is_off(void)
 	check_eq(attached().count, 0, "luod: it attaches none");
 	check_eq(said(client, "': not attached: luo.attach=0 is on the kernel's command line"),
 		 objects(), "luod: it says so of each");
-	check(lists(client, "\"error\":\"luo.attach=0 is on the kernel's command line: "),
+	check(agent_lists_handler(client,
+				  "\"error\":\"luo.attach=0 is on the kernel's command line: "),
 	      "luod: it lists them with that error");
 	object = must(open("/handlers/eventfd.bpf.o", O_RDONLY | O_CLOEXEC), "open");
 	agent_send(client, object, "{\"cmd\":\"HANDLER_LOAD\",\"name\":\"eventfd\"}");
@@ -137,7 +122,8 @@ static void luod_is_off(void)
 	agent_kill();
 	check_eq(attached().count, 1, "luod: that stays when luod is killed");
 	client = agent_connect();
-	check(lists(client, EVENTFD("null", "1")), "luod: the next one knows it");
+	check(agent_lists_handler(client, AGENT_EVENTFD("null", "1")),
+	      "luod: the next one knows it");
 	close(client);
 }
 

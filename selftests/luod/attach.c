@@ -217,7 +217,7 @@ static void check_failures(void)
 	detach_all();
 	must(-run("head -c 5000 " NEWER " > /tmp/newer/eventfd.bpf.o; "
 		 "cp /selftests/luo-attach /tmp/newer/other.bpf.o"), "damaged objects");
-	conf("{ \"handlers\": [ \"/handlers\", \"/tmp/newer\" ] }");
+	conf(OF_NEWER);
 	vm_log_mark();
 	check_eq(run(ATTACH), 1, "bad objects: it fails");
 	check_eq(attached().count, objects() - 1, "bad objects: the others are attached");

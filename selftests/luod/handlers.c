@@ -17,25 +17,8 @@
 /* A directory with the handler, another that can't be loaded, and something else */
 #define DIRS "{ \"handlers\": [ \"/tmp/first\", \"/tmp/second\" ], \"iterators\": \"/iterators\" }"
 
-#define ATTACHED(file, version)							\
-	"\"name\":\"eventfd\",\"file\":" file ",\"compatible\":\"eventfd-v1\","	\
-	"\"version\":" version ",\"error\":null"
-
-static const char attached_1[] = ATTACHED("\"/tmp/second/eventfd.bpf.o\"", "1");
-static const char attached_2[] = ATTACHED("null", "2");
-
-static bool lists(int client, const char *text)
-{
-	const char *line;
-	int fd;
-
-	agent_send(client, -1, "{\"cmd\":\"HANDLERS\"}");
-	line = agent_line(client, &fd) ?: "(the connection ended)";
-	if (strstr(line, text))
-		return true;
-	tap_note("  %s", line);
-	return false;
-}
+static const char attached_1[] = AGENT_EVENTFD("\"/tmp/second/eventfd.bpf.o\"", "1");
+static const char attached_2[] = AGENT_EVENTFD("null", "2");
 
 static const char *with_object(int client, const char *line, const char *path)
 {
@@ -62,21 +45,22 @@ static bool ok(const char *answer)
 
 static void check_disk(int client)
 {
-	check(lists(client, attached_1), "disk: attached, from the last directory");
-	check(lists(client, BAD) &&
-	      !lists(client, BAD ",\"compatible\":\"bad-v1\",\"version\":1,\"error\":null"),
+	check(agent_lists_handler(client, attached_1), "disk: attached, from the last directory");
+	check(agent_lists_handler(client, BAD) &&
+	      !agent_lists_handler(client,
+				   BAD ",\"compatible\":\"bad-v1\",\"version\":1,\"error\":null"),
 	      "disk: one that can't be loaded is remembered, and why");
-	check(!lists(client, "\"fifo\""), "disk: a FIFO is none, and is not waited for");
+	check(!agent_lists_handler(client, "\"fifo\""), "disk: a FIFO is none, and is not waited for");
 	check(strstr(with_object(client, "{\"cmd\":\"HANDLER_LOAD\",\"name\":\"bad\"}",
 				 "/tmp/first/bad.bpf.o"), "\"EINVAL\""),
 	      "retry: what can't be loaded still can't");
-	check(lists(client, BAD), "retry: and is remembered as before");
+	check(agent_lists_handler(client, BAD), "retry: and is remembered as before");
 	check(ok(with_object(client, "{\"cmd\":\"HANDLER_LOAD\",\"name\":\"bad\"}",
 			     "/handlers/signalfd.bpf.o")), "retry: a mended one can");
-	check(lists(client, MENDED), "retry: it is listed in the place of the other");
+	check(agent_lists_handler(client, MENDED), "retry: it is listed in the place of the other");
 	agent_kill();
 	client = agent_connect();
-	check(lists(client, MENDED), "retry: and when luod was killed");
+	check(agent_lists_handler(client, MENDED), "retry: and when luod was killed");
 	agent_ok(client, "{\"cmd\":\"HANDLER_UNLOAD\",\"name\":\"bad\"}", "retry: unload");
 	close(client);
 }
@@ -85,7 +69,7 @@ static void check_requests(int client)
 {
 	check(ok(with_object(client, "{\"cmd\":\"HANDLER_UPGRADE\",\"name\":\"eventfd\"}", NEWER)),
 	      "upgrade: to version 2");
-	check(lists(client, attached_2), "upgrade: it is listed");
+	check(agent_lists_handler(client, attached_2), "upgrade: it is listed");
 	check(strstr(with_object(client, "{\"cmd\":\"HANDLER_LOAD\",\"name\":\"eventfd\"}", NEWER),
 		     "\"EEXIST\""),
 	      "load: a name that is taken");
@@ -112,11 +96,12 @@ static void check_requests(int client)
 static void check_unload(int client)
 {
 	agent_ok(client, "{\"cmd\":\"HANDLER_UNLOAD\",\"name\":\"eventfd\"}", "unload");
-	check(!lists(client, attached_1), "unload: it is gone");
+	check(!agent_lists_handler(client, attached_1), "unload: it is gone");
 	close(client);
 	agent_kill();
 	client = agent_connect();
-	check(!lists(client, attached_1), "unload: and does not come back with another luod");
+	check(!agent_lists_handler(client, attached_1),
+	      "unload: and does not come back with another luod");
 	check(ok(with_object(client, "{\"cmd\":\"HANDLER_LOAD\",\"name\":\"eventfd\"}",
 			     "/handlers/eventfd.bpf.o")),
 	      "load: it again");
@@ -124,7 +109,8 @@ static void check_unload(int client)
 	close(client);
 	agent_kill();
 	client = agent_connect();
-	check(lists(client, attached_2), "killed: the next luod has the newer one still");
+	check(agent_lists_handler(client, attached_2),
+	      "killed: the next luod has the newer one still");
 	close(client);
 }
 
@@ -172,7 +158,7 @@ static void second(void)
 
 	agent_start(AGENT_NO_HANDLERS);
 	client = agent_connect();
-	check(lists(client, attached_2), "a root without handlers: it came along");
+	check(agent_lists_handler(client, attached_2), "a root without handlers: it came along");
 	retrieve(client, 5);
 	agent_send(client, -1, "{\"cmd\":\"STATUS\"}");
 	check(strstr(agent_outcome(client), "\"incoming\":0"), "luod's own session is finished");
@@ -185,7 +171,7 @@ static void third(void)
 
 	agent_start(AGENT_CONF);
 	client = agent_connect();
-	check(lists(client, attached_2), "a root with an older one: the newer one wins");
+	check(agent_lists_handler(client, attached_2), "a root with an older one: the newer one wins");
 	retrieve(client, 6);
 }
 

@@ -65,20 +65,19 @@ vm_for_debug() {
 # go to the kernel's command line. The caller adds where the serial line and the
 # TAP channel lead.
 vm_command() {
-	local script=$1 accel=(-accel "tcg,thread=multi,tb-size=$TB_MIB") cpu=$QEMU_CPU$QEMU_CPU_QUICK nodes=
+	local script=$1 threads=multi clock=() cpu=$QEMU_CPU$QEMU_CPU_QUICK nodes=
 	shift
 	[ "$NODES" = 1 ] || nodes=$NODES # the kernel tells them apart, no machine need have them
 	if [ "$ICOUNT" = 1 ]; then
 		# The same random numbers each time: hash tables are seeded with them.
-		accel=(-accel "tcg,thread=single,tb-size=$TB_MIB" -icount "shift=0,sleep=off" -seed 1)
+		clock=(-icount "shift=0,sleep=off" -seed 1)
 		cpu=$QEMU_CPU
-		SMP=1
 	elif [ "$ICOUNT" = busy ]; then
-		accel=(-accel "tcg,thread=single,tb-size=$TB_MIB" -icount "shift=0,sleep=on")
-		SMP=1
+		clock=(-icount "shift=0,sleep=on")
 	fi
+	[ ${#clock[@]} = 0 ] || threads=single SMP=1
 	[ "${VM_LUO:-}" != debug ] || vm_for_debug
-	QEMU_CMD=("$QEMU" "${QEMU_MACHINE[@]}" -cpu "$cpu" "${accel[@]}" -m "$MEM" -smp "$SMP"
+	QEMU_CMD=("$QEMU" "${QEMU_MACHINE[@]}" -cpu "$cpu" -accel "tcg,thread=$threads,tb-size=$TB_MIB" "${clock[@]}" -m "$MEM" -smp "$SMP"
 		-nodefaults -no-user-config -display none -no-reboot
 		-kernel "$(kernel_image "$KERNEL")"
 		-append "$KERNEL_WORDS $EARLY_WORDS panic=-1 oops=panic kho=on liveupdate=on luo_stage=0${ROOT:+ root=/dev/vda rw}${nodes:+ numa=fake=$nodes}${DISK:+ luo_disk=$DISK_TYPE}${*:+ $*}${APPEND:+ $APPEND}")
@@ -93,18 +92,19 @@ vm_command() {
 	vm_disk boot "$BOOT_DISK"
 }
 
-# pack DIR OUTPUT: the initrd, with all that is in DIR as well. An archive that is not
-# compressed comes first: what follows a compressed one is not found.
-pack() {
-	{
-		(cd "$1" && find . -mindepth 1 -printf '%P\n' | LC_ALL=C sort |
-			cpio -o -H newc -R 0:0 --reproducible --quiet)
-		cat "$INITRD"
-	} > "$2"
+# archive DIR: what is in it, as a kernel unpacks it.
+archive() {
+	(cd "$1" && find . -mindepth 1 -printf '%P\n' | LC_ALL=C sort |
+		cpio -o -H newc -R 0:0 --reproducible --quiet)
 }
 
+# pack DIR OUTPUT: the initrd, with all that is in DIR as well. An archive that is not
+# compressed comes first: what follows a compressed one is not found.
+pack() { { archive "$1"; cat "$INITRD"; } > "$2"; }
+
 # vm_pack SCRIPT: an initrd that is all the VM has, beside the SCRIPT: what is on the disks
-# otherwise, but of what is in /selftests only what is in PACKED; its name. The next kernel's has no kernel.
+# otherwise, but of what is in /selftests only what is in PACKED; its name. The next kernel's
+# has no kernel.
 vm_pack() {
 	local root=$1.root program from
 	rm -rf "$root"

@@ -312,6 +312,19 @@ bool agent_lists_nothing(const char *id)
 	return !element;
 }
 
+bool agent_lists_handler(int client, const char *text)
+{
+	const char *line;
+	int fd;
+
+	agent_send(client, -1, "{\"cmd\":\"HANDLERS\"}");
+	line = agent_line(client, &fd) ?: "(the connection ended)";
+	if (strstr(line, text))
+		return true;
+	tap_note("  %s", line);
+	return false;
+}
+
 int agent_subscribe(const char *id)
 {
 	int client = agent_connect(), fd;

@@ -51,6 +51,12 @@ int agent_session(int client, const char *format, ...) __attribute__((format(pri
 bool agent_lists(const char *id, const char *const *texts);
 #define agent_listed(id, ...) agent_lists(id, (const char *const[]){ __VA_ARGS__, NULL })
 bool agent_lists_nothing(const char *id);
+/* Does HANDLERS say this? Shows what it says if not. */
+bool agent_lists_handler(int client, const char *text);
+/* What it says of the eventfd handler when that is attached */
+#define AGENT_EVENTFD(file, version)						\
+	"\"name\":\"eventfd\",\"file\":" file ",\"compatible\":\"eventfd-v1\","	\
+	"\"version\":" version ",\"error\":null"
 
 /* A client that has subscribed */
 int agent_subscribe(const char *id);

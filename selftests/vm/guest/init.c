@@ -199,16 +199,14 @@ static void mount_disk(const char *serial, const char *where, const char *type,
 /* The disk "script", up to its padding, as a file. A VM without disks has it in its initrd. */
 static void read_script(const char *to)
 {
-	char dev[300], text[16384];
-	ssize_t n = -1;
+	char dev[300] = "/script", text[16384];
+	ssize_t n;
 	int fd;
 
-	if (!access("/script", R_OK) ||
-	    find_device("/sys/block", "serial", "script", dev, sizeof(dev))) {
-		fd = open(access("/script", R_OK) ? dev : "/script", O_RDONLY | O_CLOEXEC);
-		n = fd < 0 ? -1 : read(fd, text, sizeof(text));
-		close(fd);
-	}
+	find_device("/sys/block", "serial", "script", dev, sizeof(dev));
+	fd = open(dev, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+	close(fd);
 	if (n < 0)
 		die("reading disk", "script");
 	fd = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
