@@ -69,8 +69,9 @@ vm_command() {
 	shift
 	[ "$NODES" = 1 ] || nodes=$NODES # the kernel tells them apart, no machine need have them
 	if [ "$ICOUNT" = 1 ]; then
-		# The same random numbers each time: hash tables are seeded with them.
-		clock=(-icount "shift=0,sleep=off" -seed 1)
+		# The same random numbers each time: hash tables are seeded with them. And one
+		# time for both kernels: that of day as well is counted in instructions.
+		clock=(-icount "shift=0,sleep=off" -seed 1 -rtc "base=2026-01-01,clock=vm")
 		cpu=$QEMU_CPU
 	elif [ "$ICOUNT" = busy ]; then
 		clock=(-icount "shift=0,sleep=on")
@@ -82,7 +83,7 @@ vm_command() {
 		-kernel "$(kernel_image "$KERNEL")"
 		-append "$KERNEL_WORDS $EARLY_WORDS panic=-1 oops=panic kho=on liveupdate=on luo_stage=0${ROOT:+ root=/dev/vda rw}${nodes:+ numa=fake=$nodes}${DISK:+ luo_disk=$DISK_TYPE}${*:+ $*}${APPEND:+ $APPEND}")
 	if [ -n "$PACKED" ]; then
-		QEMU_CMD+=(-initrd "$(vm_pack "$script")" -rtc "base=2026-01-01,clock=vm")
+		QEMU_CMD+=(-initrd "$(vm_pack "$script")")
 		return
 	fi
 	QEMU_CMD+=(${INITRD:+-initrd "$INITRD"} -device virtio-rng-pci)
@@ -136,15 +137,16 @@ vm_disk() {
 }
 
 # vm_data_disk IMAGE: if the spec wants one, a disk that can be written to, with an empty
-# file system, mounted at /data: what is there survives each kexec. Its blocks have the size of
-# zram's sectors, so that a copy can be mounted from there.
+# file system, mounted at /data: what is there survives each kexec, but need not survive this
+# machine, for which no guest has to wait. Its blocks have the size of zram's sectors, so that
+# a copy can be mounted from there.
 vm_data_disk() {
 	[ -n "$DISK" ] || return 0
 	rm -f "$1"
 	truncate -s "$DISK" "$1"
 	mke2fs -q -F -b 4096 -t "$DISK_TYPE" -E lazy_itable_init=0,nodiscard "$1" > "$1.log" 2>&1 ||
 		die "making a file system of type $DISK_TYPE failed: see $1.log"
-	QEMU_CMD+=(-drive "if=none,id=data,format=raw,file=$1"
+	QEMU_CMD+=(-drive "if=none,id=data,format=raw,cache=unsafe,file=$1"
 		-device "virtio-blk-pci,drive=data,serial=data")
 }
 
