@@ -176,6 +176,9 @@ static int memfd_luo_pin_runs(struct file *file, pgoff_t *next, pgoff_t end,
 			return -EAGAIN;
 		}
 		*next = folio_next_index(folio);
+		/* Else it goes through the slots of a large folio one by one. */
+		if (folio_test_large(folio))
+			xas_advance(&xas, *next - 1);
 		if (!apart && run &&
 		    memfd_luo_run_extend(run, folio->index, folio_pfn(folio),
 					 folio_nr_pages(folio)))
