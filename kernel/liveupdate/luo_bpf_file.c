@@ -66,12 +66,15 @@ static const struct luo_bpf_ops *luo_bpf_enter(struct luo_bpf_file *bf,
 
 static void luo_bpf_exit(struct luo_bpf_file *bf)
 {
-	luo_bpf_shared_put(bf);
+	if (bf->shared)
+		luo_bpf_shared_put(bf);
 	bpf_struct_ops_put(bf->ops);
 	bf->ops = NULL;
 	bf->writable = false;
-	kfree(bf->message);
-	bf->message = NULL;
+	if (bf->message) {
+		kfree(bf->message);
+		bf->message = NULL;
+	}
 }
 
 /* Behind a callback that can fail, whose message goes to the core. */
@@ -298,7 +301,8 @@ static int luo_bpf_freeze(struct liveupdate_file_op_args *args)
 		return err;
 
 	luo_bpf_record_write(&bf->record, liveupdate_file_tag(args));
-	luo_bpf_shared_freeze(bf->handler);
+	if (bf->handler->shared)
+		luo_bpf_shared_freeze(bf->handler);
 	return 0;
 }
 

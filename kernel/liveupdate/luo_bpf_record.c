@@ -70,14 +70,7 @@ u64 luo_bpf_sum(const struct luo_bpf_ser *ser, u64 tag)
 	return sum;
 }
 
-/**
- * luo_bpf_record_write - make a record complete
- * @rec: the record, outgoing
- * @tag: liveupdate_file_tag() of the file
- *
- * There is room for each chunk: see luo_bpf_chunk_add().
- */
-void luo_bpf_record_write(struct luo_bpf_record *rec, u64 tag)
+static void luo_bpf_chunks_write(struct luo_bpf_record *rec)
 {
 	struct luo_bpf_chunk_ser *ser;
 	struct kho_block_set_it it;
@@ -89,6 +82,20 @@ void luo_bpf_record_write(struct luo_bpf_record *rec, u64 tag)
 		ser->pa = virt_to_phys(rec->chunks[i].mem);
 		ser->order = rec->chunks[i].order;
 	}
+}
+
+/**
+ * luo_bpf_record_write - make a record complete
+ * @rec: the record, outgoing
+ * @tag: liveupdate_file_tag() of the file
+ *
+ * There is room for each chunk: see luo_bpf_chunk_add().
+ */
+void luo_bpf_record_write(struct luo_bpf_record *rec, u64 tag)
+{
+	/* Most have no blob. */
+	if (rec->blocks.nblocks)
+		luo_bpf_chunks_write(rec);
 	rec->ser->blob_pa = kho_block_set_head_pa(&rec->blocks);
 	rec->ser->nr_chunks = rec->nr_chunks;
 	rec->ser->sum = luo_bpf_sum(rec->ser, tag);

@@ -200,15 +200,12 @@ struct luo_bpf_record *luo_bpf_shared_get(struct luo_bpf_file *bf)
 	return obj;
 }
 
-/* The callback has ended. */
+/* The callback that has got it has ended. */
 void luo_bpf_shared_put(struct luo_bpf_file *bf)
 {
-	struct liveupdate_flb *flb;
+	struct liveupdate_flb *flb = &bf->handler->shared->flb;
 
-	if (!bf->shared)
-		return;
 	bf->shared = NULL;
-	flb = &bf->handler->shared->flb;
 	if (bf->record.incoming)
 		liveupdate_flb_put_incoming(flb);
 	else
@@ -217,13 +214,13 @@ void luo_bpf_shared_put(struct luo_bpf_file *bf)
 
 /*
  * FLBs are not asked to freeze. No program runs but those that do, one by one, so
- * the last that wrote leaves the sum that is handed over.
+ * the last that wrote leaves the sum that is handed over. @h has something shared.
  */
 void luo_bpf_shared_freeze(struct luo_bpf_handler *h)
 {
 	struct luo_bpf_shared *shared = h->shared;
 
-	if (!shared || !shared->dirty)
+	if (!shared->dirty)
 		return;
 	shared->dirty = false;
 	luo_bpf_record_write(&shared->outgoing, luo_bpf_shared_tag(&shared->flb));
