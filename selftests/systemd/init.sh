@@ -18,4 +18,5 @@ status=$?
 # The script has nothing to report if it ends because the system does.
 [ "$(systemctl is-system-running)" != stopping ] || exit 0
 echo "# init: exited with status $status"
-systemctl reboot
+# At once: nothing that an orderly end would do is looked at.
+systemctl reboot --force --force
