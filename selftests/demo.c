@@ -5,7 +5,8 @@
  * asks for the update, a kexec replaces the kernel, and the program, started again, claims
  * its session from the next luod and compares all that can be seen of the files with
  * before. The eventfd's handler is a BPF object: loaded while the kernel runs, replaced
- * while the file is preserved, and brought along to the next kernel by luod. At the end
+ * while the file is preserved, and brought along to the next kernel by luod. A second session
+ * has all that an event-driven server consists of, which goes on in the next kernel. At the end
  * stands where the time went.
  */
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "demo/files.h"
+#include "demo/server.h"
 #include "demo/timeline.h"
 #include "libluo-bpf.h"
 #include "tap.h"
@@ -27,6 +29,7 @@
 #include "vm.h"
 
 #define SESSION "demo"
+#define SERVER_SESSION "server"
 #define NOTES_TOKEN 100
 #define EVENTFD_TOKEN 101
 #define HANDLER "/handlers/eventfd.bpf.o"
@@ -139,6 +142,30 @@ static void preserve_eventfd(struct luo_session *session)
 	tap_note("    2 added after that: count 42");
 }
 
+static void preserve_server(struct luo_client *client)
+{
+	struct luo_session *session = luo_client__create(client, SERVER_SESSION, true);
+	struct server server;
+
+	must(session ? 0 : -errno, "create session");
+	tap_note("  put into session \"" SERVER_SESSION "\", an event-driven server: epoll, requests in a");
+	tap_note("  pipe, a timerfd that ticks each second, an eventfd to stop it, its data in a memfd:");
+	luoctl("handlers load /handlers/pipe.bpf.o");
+	luoctl("handlers load /handlers/timerfd.bpf.o");
+	luoctl("handlers load /handlers/epoll.bpf.o");
+	server_make(&server);
+	tap_note("    it runs:");
+	server_run(&server);
+	server_ask(&server, "set colour blue");
+	server_ask(&server, "get colour");
+	server_wait_ticks(&server, 2);
+	server_stop(&server);
+	tap_note("    it does not run, and is asked: get colour");
+	server_ask(&server, "get colour");
+	server_preserve(&server, session);
+	luo_session__close(session);
+}
+
 /* Returns only if there is no kexec. */
 static void update(void)
 {
@@ -167,6 +194,7 @@ static void before(struct luo_client *client)
 	preserve_files(session, notes);
 	preserve_eventfd(session);
 	luo_session__close(session);
+	preserve_server(client);
 	luo_client__close(client);
 
 	luoctl("status");
@@ -198,7 +226,34 @@ static void retrieve_eventfd(struct luo_session *session)
 	check_eq(count, 42, "eventfd: count as before");
 }
 
-static void after(struct luo_session *session)
+static void retrieve_server(struct luo_client *client)
+{
+	struct luo_session *session = luo_client__claim(client, SERVER_SESSION);
+	const char *colour;
+	unsigned long due;
+	struct server server;
+
+	must(session ? 0 : -errno, "claim session");
+	tap_note("  taken out of session \"" SERVER_SESSION "\", the server runs:");
+	server_retrieve(&server, session);
+	server_run(&server);
+	server_wait_ticks(&server, 1);
+	server_ask(&server, "set colour green");
+	server_ask(&server, "get colour");
+	server_wait_ticks(&server, 1);
+	due = server_due(&server);
+	server_stop(&server);
+
+	colour = server_value(&server, "colour");
+	check(colour && !strcmp(colour, "green"), "server: takes requests as before");
+	check_eq(server_answered(&server), 5, "server: answers those made before as well");
+	check(server_ticks(&server) >= due && server_ticks(&server) <= server_due(&server),
+	      "server: ticks each second as before");
+	check_eq(luo_session__finish(session), 0, "session of the server finished");
+	luo_session__close(session);
+}
+
+static void after(struct luo_client *client, struct luo_session *session)
 {
 	uint64_t back = strtoull(getenv("LUO_INIT_TICKS") ?: "0", NULL, 10);
 	struct notes *was, is;
@@ -212,6 +267,7 @@ static void after(struct luo_session *session)
 	luoctl("handlers list");
 	retrieve_files(session, &is);
 	retrieve_eventfd(session);
+	retrieve_server(client);
 	check(strcmp(was->boot_id, is.boot_id), "this is another boot");
 	for (int i = 0; i < DEMO_FILES; i++)
 		file_compare(i, &was->looks[i], &is.looks[i]);
@@ -228,7 +284,7 @@ int main(void)
 	tap_start(!session, 0);
 	if (!session)
 		before(client);
-	after(session);
+	after(client, session);
 	luo_session__close(session);
 	luo_client__close(client);
 	tap_finish();

@@ -14,7 +14,7 @@
 #include "trace.h"
 
 #define KEPT "instances/demo"
-#define MAX_ROWS 32
+#define MAX_ROWS 64
 
 struct row {
 	double at, took;	/* ms */
