@@ -28,6 +28,7 @@ extern struct file *bpf_luo_file_by_token(struct luo_bpf_ctx *ctx, u64 token) LU
 
 /* Files that are parts of one object */
 extern int bpf_luo_object_join(struct luo_bpf_ctx *ctx, const void *id__ign, u32 part) LUO_KFUNC;
+extern int bpf_luo_object_claim(struct luo_bpf_ctx *ctx, const void *id__ign) LUO_KFUNC;
 extern int bpf_luo_object_first(struct luo_bpf_ctx *ctx, u64 *token) LUO_KFUNC;
 extern u32 bpf_luo_object_parts(struct luo_bpf_ctx *ctx) LUO_KFUNC;
 extern struct file *bpf_luo_object_part(struct luo_bpf_ctx *ctx, u64 token, u32 part) LUO_KFUNC;
@@ -75,6 +76,7 @@ extern int bpf_luo_inotify_event(struct file *file, s32 wd, u32 mask) LUO_KFUNC;
 extern int bpf_luo_pipe_reserve(struct luo_bpf_ctx *ctx, struct file *file) LUO_KFUNC;
 extern int bpf_luo_pipe_save(struct luo_bpf_ctx *ctx, struct file *file) LUO_KFUNC;
 extern int bpf_luo_pipe(struct luo_bpf_ctx *ctx, u32 slots, u32 ends) LUO_KFUNC;
+extern int bpf_luo_pipe_fill(struct file *file, struct luo_bpf_ctx *ctx, u32 slots) LUO_KFUNC;
 extern struct file *bpf_luo_signalfd(struct luo_bpf_ctx *ctx, u64 mask) LUO_KFUNC;
 extern struct file *bpf_luo_timerfd(struct luo_bpf_ctx *ctx, const void *state,
 				    u32 state__sz) LUO_KFUNC;

@@ -31,6 +31,28 @@ __bpf_kfunc int bpf_luo_object_join(struct luo_bpf_ctx *ctx, const void *id__ign
 }
 
 /**
+ * bpf_luo_object_claim - be the one of some files that saves what all of them have
+ * @ctx:     the file that is preserved
+ * @id__ign: an address that stands for what they have, the same for all of them; only
+ *           compared
+ *
+ * For files that come back without one another, in whatever sessions they are, as those of
+ * a FIFO. The first that is frozen is the one, until it is unpreserved.
+ *
+ * Context: freeze.
+ * Return: 0 if it is, -EBUSY if another one is, -ENOMEM.
+ */
+__bpf_kfunc int bpf_luo_object_claim(struct luo_bpf_ctx *ctx, const void *id__ign)
+{
+	int err = luo_bpf_object_join(luo_bpf_file_of(ctx), id__ign, 0);
+
+	if (err == -EEXIST || err == -EXDEV)
+		return -EBUSY;
+	/* It is since an earlier freeze. */
+	return err == -EBUSY ? 0 : err;
+}
+
+/**
  * bpf_luo_object_first - which file stands for the object
  * @ctx:   the file that is preserved, a part of an object
  * @token: out: of the part that was preserved first
@@ -88,6 +110,7 @@ __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(luo_object_kfunc_ids)
 BTF_ID_FLAGS(func, bpf_luo_object_join, KF_SLEEPABLE)
+BTF_ID_FLAGS(func, bpf_luo_object_claim, KF_SLEEPABLE)
 BTF_ID_FLAGS(func, bpf_luo_object_first, KF_SLEEPABLE)
 BTF_ID_FLAGS(func, bpf_luo_object_parts, KF_SLEEPABLE)
 BTF_ID_FLAGS(func, bpf_luo_object_part, KF_SLEEPABLE | KF_ACQUIRE | KF_RET_NULL)
@@ -99,6 +122,7 @@ BTF_ID(func, bpf_luo_object_first)
 BTF_SET_END(luo_object_preserve_ids)
 
 BTF_SET_START(luo_object_freeze_ids)
+BTF_ID(func, bpf_luo_object_claim)
 BTF_ID(func, bpf_luo_object_first)
 BTF_ID(func, bpf_luo_object_parts)
 BTF_SET_END(luo_object_freeze_ids)

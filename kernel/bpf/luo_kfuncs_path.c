@@ -275,6 +275,9 @@ static struct file *luo_bpf_open_it(struct luo_bpf_file *bf,
 				luo_bpf_shown(was->path), was->path);
 		return ERR_PTR(err);
 	}
+	/* To send packets through a FIFO is asked for by fcntl(2), never by open(2). */
+	if (was->type == S_IFIFO)
+		flags &= ~O_DIRECT;
 	err = luo_bpf_verify(bf, &path, was);
 	if (err)
 		file = ERR_PTR(err);

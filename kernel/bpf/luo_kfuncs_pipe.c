@@ -16,6 +16,8 @@
 #include <linux/luo_lock.h>
 #include <linux/mm.h>
 #include <linux/pipe_fs_i.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
 
 #include "luo_kfuncs.h"
 
@@ -154,21 +156,30 @@ static int luo_pipe_load_buf(struct luo_bpf_record *rec, u64 *offset,
 	return 0;
 }
 
-/* Into an empty pipe that has room for them: see luo_pipe_count(). */
-static int luo_pipe_load(struct luo_bpf_record *rec, struct pipe_inode_info *pipe)
+static void luo_pipe_drop(struct pipe_buffer *bufs, int nr)
 {
-	u64 offset = 0;
-	int err = 0;
+	while (nr--)
+		put_page(bufs[nr].page);
+	kvfree(bufs);
+}
 
-	pipe_lock(pipe);
-	while (!err && offset < rec->ser->blob_size) {
-		err = luo_pipe_load_buf(rec, &offset,
-					pipe_buf(pipe, pipe->head));
-		if (!err)
-			pipe->head++;
+/* The @nr buffers that luo_pipe_count() found, or an ERR_PTR() */
+static struct pipe_buffer *luo_pipe_load(struct luo_bpf_record *rec, int nr)
+{
+	struct pipe_buffer *bufs = kvmalloc_objs(*bufs, nr);
+	u64 offset = 0;
+	int err;
+
+	if (!bufs)
+		return ERR_PTR(-ENOMEM);
+	for (int i = 0; i < nr; i++) {
+		err = luo_pipe_load_buf(rec, &offset, &bufs[i]);
+		if (err) {
+			luo_pipe_drop(bufs, i);
+			return ERR_PTR(err);
+		}
 	}
-	pipe_unlock(pipe);
-	return err;
+	return bufs;
 }
 
 static int luo_pipe_resize(struct luo_bpf_file *bf, struct file *file, u32 slots)
@@ -183,6 +194,63 @@ static int luo_pipe_resize(struct luo_bpf_file *bf, struct file *file, u32 slots
 		luo_bpf_message(bf, "a pipe of %u pages is more than who retrieves it may have",
 				slots);
 	return ret < 0 ? ret : 0;
+}
+
+/*
+ * What others have written meanwhile comes behind it. They may hold the pipe while they
+ * wait for a page of their memory, or have it full again.
+ */
+static int luo_pipe_put(struct pipe_inode_info *pipe,
+			const struct pipe_buffer *bufs, unsigned int nr)
+{
+	int err = luo_lock_briefly(&pipe->mutex);
+
+	if (err)
+		return err;
+	if (pipe_occupancy(pipe->head, pipe->tail) + nr > pipe->ring_size)
+		err = -EBUSY;
+	while (!err && nr--) {
+		pipe->tail--;
+		*pipe_buf(pipe, pipe->tail) = bufs[nr];
+	}
+	mutex_unlock(&pipe->mutex);
+	if (err)
+		return err;
+	wake_up_interruptible_poll(&pipe->rd_wait, EPOLLIN | EPOLLRDNORM);
+	kill_fasync(&pipe->fasync_readers, SIGIO, POLL_IN);
+	return 0;
+}
+
+/* How many buffers the pipe needs: large pages that were spliced take more than they had. */
+static u32 luo_pipe_slots(struct pipe_inode_info *pipe, u32 slots, unsigned int nr)
+{
+	nr += pipe_occupancy(READ_ONCE(pipe->head), READ_ONCE(pipe->tail));
+	nr = clamp(nr, slots, LUO_PIPE_MAX_SLOTS);
+	return roundup_pow_of_two(nr);
+}
+
+/* Put what is in the blob into the pipe that @file is an end of. */
+static int luo_pipe_fill(struct luo_bpf_file *bf, struct file *file, u32 slots)
+{
+	struct pipe_inode_info *pipe = get_pipe_info(file, false);
+	int nr = luo_pipe_count(&bf->record);
+	struct pipe_buffer *bufs;
+	int err;
+
+	if (nr < 0 || !is_power_of_2(slots) || slots > LUO_PIPE_MAX_SLOTS) {
+		luo_bpf_message(bf, "not the state of a pipe");
+		return -EUCLEAN;
+	}
+	bufs = luo_pipe_load(&bf->record, nr);
+	if (IS_ERR(bufs))
+		return PTR_ERR(bufs);
+	err = luo_pipe_resize(bf, file, luo_pipe_slots(pipe, slots, nr));
+	if (!err)
+		err = luo_pipe_put(pipe, bufs, nr);
+	if (err == -EBUSY)
+		luo_bpf_message(bf, "others are at the pipe, and what was in it can't be put in front of what is");
+	luo_pipe_drop(bufs, err ? nr : 0);
+	return err;
 }
 
 __bpf_kfunc_start_defs();
@@ -266,26 +334,19 @@ __bpf_kfunc int bpf_luo_pipe_save(struct luo_bpf_ctx *ctx, struct file *file)
 __bpf_kfunc int bpf_luo_pipe(struct luo_bpf_ctx *ctx, u32 slots, u32 ends)
 {
 	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
-	int nr = luo_pipe_count(&bf->record);
 	struct file *files[2];
 	int err;
 
 	guard(luo_no_run_ctx)();
 
-	if (nr < 0 || !is_power_of_2(slots) || slots > LUO_PIPE_MAX_SLOTS ||
-	    !ends || ends & ~3) {
-		luo_bpf_message(bf, "not the state of a pipe");
+	if (!ends || ends & ~3) {
+		luo_bpf_message(bf, "not the ends of a pipe");
 		return -EUCLEAN;
 	}
 	err = create_pipe_files(files, 0);
 	if (err)
 		return err;
-
-	/* Large pages that were spliced take more slots than they had. */
-	err = luo_pipe_resize(bf, files[0], max_t(u32, slots,
-						  roundup_pow_of_two(max(nr, 1))));
-	if (!err)
-		err = luo_pipe_load(&bf->record, get_pipe_info(files[0], false));
+	err = luo_pipe_fill(bf, files[0], slots);
 	for (int i = 0; i < 2; i++) {
 		if (!err && (ends & BIT(i)))
 			continue;
@@ -295,12 +356,43 @@ __bpf_kfunc int bpf_luo_pipe(struct luo_bpf_ctx *ctx, u32 slots, u32 ends)
 	return err ?: luo_bpf_object_set(bf, files, 2);
 }
 
+/**
+ * bpf_luo_pipe_fill - put what was in a pipe into one that is there
+ * @file:  an end of a FIFO that the program opened
+ * @ctx:   the file that is retrieved
+ * @slots: how many buffers it can have, at least: a power of two
+ *
+ * What was in it is in the blob, and comes before what others have written since. Those
+ * who wait for something to read are woken. Once this succeeds the program passes the
+ * file on: done again, what is in it would be there twice.
+ *
+ * Context: retrieve.
+ * Return: 0, -EACCES for another file, -EUCLEAN if the blob or @slots can't be, -EPERM if
+ * it is larger than who retrieves it may make one, -EBUSY if another task is at it and
+ * does not end, -EINTR if the task is being killed, -ENOMEM.
+ */
+__bpf_kfunc int bpf_luo_pipe_fill(struct file *file, struct luo_bpf_ctx *ctx, u32 slots)
+{
+	struct pipe_inode_info *pipe = get_pipe_info(file, false);
+	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
+
+	guard(luo_no_run_ctx)();
+
+	if (!pipe || !luo_bpf_opened(bf, file))
+		return -EACCES;
+	/* Others who have it open keep the size that they have given it. */
+	if (READ_ONCE(pipe->files) > 1)
+		slots = max(slots, READ_ONCE(pipe->max_usage));
+	return luo_pipe_fill(bf, file, slots);
+}
+
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(luo_pipe_kfunc_ids)
 BTF_ID_FLAGS(func, bpf_luo_pipe_reserve, KF_SLEEPABLE)
 BTF_ID_FLAGS(func, bpf_luo_pipe_save, KF_SLEEPABLE)
 BTF_ID_FLAGS(func, bpf_luo_pipe, KF_SLEEPABLE)
+BTF_ID_FLAGS(func, bpf_luo_pipe_fill, KF_SLEEPABLE)
 BTF_KFUNCS_END(luo_pipe_kfunc_ids)
 
 BTF_SET_START(luo_pipe_preserve_ids)
@@ -313,6 +405,7 @@ BTF_SET_END(luo_pipe_freeze_ids)
 
 BTF_SET_START(luo_pipe_retrieve_ids)
 BTF_ID(func, bpf_luo_pipe)
+BTF_ID(func, bpf_luo_pipe_fill)
 BTF_SET_END(luo_pipe_retrieve_ids)
 
 static int luo_pipe_filter(const struct bpf_prog *prog, u32 kfunc_id)

@@ -91,7 +91,7 @@ static int luo_bpf_object_room(struct luo_bpf_object *object,
 
 /**
  * luo_bpf_object_join - make a file a part of an object
- * @bf:   the file, in preserve
+ * @bf:   the file, in preserve or freeze
  * @id:   the object; an address, which is not looked at
  * @part: which of the object's files it is
  *

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a record of a pipe, a pair of sockets, an epoll or an inotify file leads to, when its
+ * What a record of a pipe, a FIFO, a pair of sockets, an epoll or an inotify file leads to, when its
  * state or blob is not what the handler wrote: that file is refused, or is one that might have
  * been preserved. The others are whole, and no memory is lost. /data is on a disk.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "progs/damaged.h"
@@ -73,6 +75,35 @@ static const struct way pipe_ways[] = {
 	{ "a buffer cut short", 1, 0, 4, 5, -EUCLEAN },
 	{ "a long buffer", 1, 0, 4, 11, -EUCLEAN },
 	{ "a buffer of more than a page", 1, 0, 4, 5000, -EUCLEAN },
+	{ "an endless buffer", 1, 0, 4, UINT32_MAX, -EUCLEAN },
+	{ "unknown flags of a buffer", 1, 4, 4, 4, -EUCLEAN },
+	{}
+};
+
+static void make_fifo(struct luo_session *session, uint64_t token)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/data/fifo-%d", (int)token);
+	must(mkfifo(path, 0600) ? -errno : 0, "mkfifo");
+	fd = must(open(path, O_RDWR), "open %s", path);
+	must(write(fd, "0123456789", 10), "write");
+	preserve(session, must(open(path, O_RDWR), "open %s", path), token);
+	preserve(session, fd, OTHER + token);
+}
+
+/* Behind a struct luo_path */
+#define FIFO_SLOTS 2144
+#define FIFO_LOST 2148
+
+static const struct way fifo_ways[] = {
+	{ "three slots", 0, FIFO_SLOTS, 4, 3, -EUCLEAN },
+	{ "too many slots", 0, FIFO_SLOTS, 4, 1U << 31, -EUCLEAN },
+	{ "lost for no errno", 0, FIFO_LOST, 4, 5, -EINVAL },
+	{ "an empty buffer", 1, 0, 4, 0, -EUCLEAN },
+	{ "a buffer cut short", 1, 0, 4, 5, -EUCLEAN },
+	{ "a long buffer", 1, 0, 4, 11, -EUCLEAN },
 	{ "an endless buffer", 1, 0, 4, UINT32_MAX, -EUCLEAN },
 	{ "unknown flags of a buffer", 1, 4, 4, 4, -EUCLEAN },
 	{}
@@ -187,6 +218,7 @@ static const struct way inotify_ways[] = {
 
 static const struct kind kinds[] = {
 	{ "pipe", "pipe_damaged", make_pipe, pipe_ways },
+	{ "fifo", "fifo_damaged", make_fifo, fifo_ways },
 	{ "socketpair", "socketpair_damaged", make_socketpair, socketpair_ways },
 	{ "epoll", "epoll_damaged", make_epoll, epoll_ways },
 	{ "inotify", "inotify_damaged", make_inotify, inotify_ways },
@@ -226,6 +258,7 @@ static void before(void)
 		kinds[i].make(session, HEALTHY);
 		preserve(session, must(eventfd(0, 0), "eventfd"), EVENTFD);
 	}
+	sync();
 }
 
 static void check_kind(struct luo_session *session, const struct kind *kind)

@@ -24,6 +24,8 @@ static const struct {
 	{ "private_memory", "R3 and R4 memory, len pair leads to invalid memory access"
 			    "|bpf_luo_blob_write R3 pointer type UNKNOWN is not supported" },
 	{ "join_in_freeze", "bpf_luo_object_join is not allowed" },
+	{ "claim_in_preserve", "bpf_luo_object_claim is not allowed" },
+	{ "filled_in_freeze", "bpf_luo_pipe_fill is not allowed" },
 	{ "pipe_in_preserve", "bpf_luo_pipe is not allowed" },
 	{ "pipe_saved_in_retrieve", "bpf_luo_pipe_save is not allowed" },
 	{ "part_unreleased", "Unreleased reference" },

@@ -3,8 +3,58 @@
 #include "path_shim.h"
 
 struct pipe_inode_info {
-	unsigned int head, tail;
+	unsigned int max_usage;
 };
+
+/* What is in the FIFO, who takes it along, and what fails */
+static struct {
+	int no_claim, no_save, no_fill;
+	unsigned int blob;	/* bytes */
+	unsigned int filled;	/* slots, 0 for not at all */
+	int noticed;
+} left;
+
+static int bpf_luo_object_claim(struct luo_bpf_ctx *ctx, const void *id)
+{
+	(void)ctx;
+	if (!id)
+		abort();
+	return left.no_claim;
+}
+
+static int bpf_luo_blob_resize(struct luo_bpf_ctx *ctx, u64 size)
+{
+	(void)ctx;
+	left.blob = size;
+	return 0;
+}
+
+static int bpf_luo_pipe_save(struct luo_bpf_ctx *ctx, struct file *file)
+{
+	(void)ctx;
+	if (!file)
+		abort();
+	left.blob = 100;
+	return left.no_save;
+}
+
+static int bpf_luo_pipe_fill(struct file *file, struct luo_bpf_ctx *ctx, u32 slots)
+{
+	(void)ctx;
+	if (!file->references)
+		abort();
+	left.filled = slots;
+	return left.no_fill;
+}
+
+static int bpf_luo_notice(struct luo_bpf_ctx *ctx, const char *text, u32 size)
+{
+	(void)ctx;
+	if (!size || text[size - 1])
+		abort();
+	left.noticed++;
+	return 0;
+}
 
 #include "bpf/handlers/fifo.bpf.c"
 
@@ -18,8 +68,8 @@ static int preserved(u32 flags)
 {
 	shim_reset();
 	memset(&path_shim, 0, sizeof(path_shim));
-	pipe_info.head = 7;
-	pipe_info.tail = 7;
+	memset(&left, 0, sizeof(left));
+	pipe_info.max_usage = 4;
 	luo.f_flags = flags;
 	return fifo.preserve(&luo, &open_file);
 }
@@ -43,17 +93,40 @@ static bool test_ends(void)
 	       path_shim.put == 1;
 }
 
+/* With the file that claims it, and with no other */
 static bool test_left(void)
+{
+	if (preserved(2) || fifo.freeze(&luo, &open_file) || left.blob != 100 ||
+	    retrieved() || left.filled != 4 || !shim.set)
+		return false;
+	if (preserved(2))
+		return false;
+	left.no_claim = -EBUSY;
+	return !fifo.freeze(&luo, &open_file) && !left.blob && !retrieved() && !left.filled &&
+	       shim.set;
+}
+
+/* The kexec takes place, and is told; another freeze is another chance. */
+static bool test_lost(void)
 {
 	if (preserved(2))
 		return false;
-	pipe_info.head++;
-	if (fifo.freeze(&luo, &open_file) || retrieved() != -EBUSY || shim.set || !shim.report[0])
+	left.no_save = -EBUSY;
+	if (fifo.freeze(&luo, &open_file) || left.noticed != 1 || left.blob)
 		return false;
-	/* Read after the kexec did not take place */
-	pipe_info.tail++;
-	shim.incoming = false;
-	return !fifo.freeze(&luo, &open_file) && !retrieved() && shim.set;
+	left.no_save = 0;
+	if (fifo.freeze(&luo, &open_file) || left.noticed != 1 || left.blob != 100)
+		return false;
+	left.no_claim = -ENOMEM;
+	if (fifo.freeze(&luo, &open_file) || left.noticed != 2 || retrieved() != -ENOMEM ||
+	    path_shim.opened || !shim.report[0])
+		return false;
+
+	/* Not lost, but not to be put back now: nothing stays open. */
+	if (preserved(1) || fifo.freeze(&luo, &open_file))
+		return false;
+	left.no_fill = -EPERM;
+	return retrieved() == -EPERM && !shim.set && path_shim.put == path_shim.opened;
 }
 
 static bool test_refused(void)
@@ -76,10 +149,11 @@ static bool test_refused(void)
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(3);
+	ksft_set_plan(4);
 	ksft_test_result(test_ends(), "each end comes back\n");
-	ksft_test_result(test_left(), "what has something in it is refused\n");
-	ksft_test_result(test_refused(), "so is another file\n");
+	ksft_test_result(test_left(), "what is in it comes with one file\n");
+	ksft_test_result(test_lost(), "or is lost, and the kexec goes on\n");
+	ksft_test_result(test_refused(), "another file is refused\n");
 	shim_reset();
 	ksft_finished();
 }
