@@ -24,10 +24,10 @@
 
 #define LUO_BPF_IOCTL_MAX	SZ_64K
 
-/* In retrieve: where a file is noted; where there is room, for NULL. */
+/* In retrieve: where a file is noted that the program has open by path; NULL if it is not. */
 struct file **luo_bpf_opened(struct luo_bpf_file *bf, struct file *file)
 {
-	for (int i = 0; i < LUO_BPF_MAX_OPENED; i++) {
+	for (unsigned int i = 0; i < bf->opened->nr; i++) {
 		if (bf->opened->files[i] == file)
 			return &bf->opened->files[i];
 	}
@@ -39,7 +39,7 @@ static void luo_bpf_forget_opened(struct luo_bpf_file *bf, struct file *file)
 	struct file **opened = luo_bpf_opened(bf, file);
 
 	if (opened)
-		*opened = NULL;
+		*opened = bf->opened->files[--bf->opened->nr];
 }
 
 /*
@@ -105,7 +105,6 @@ __bpf_kfunc struct file *bpf_luo_open(struct luo_bpf_ctx *ctx, const char *path,
 {
 	char *name __free(kfree) = NULL;
 	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
-	struct file **room = luo_bpf_opened(bf, NULL);
 	size_t len = strnlen(path, path__sz);
 	struct file *file;
 
@@ -115,7 +114,7 @@ __bpf_kfunc struct file *bpf_luo_open(struct luo_bpf_ctx *ctx, const char *path,
 		return luo_bpf_null(bf, -EINVAL);
 	if (len >= PATH_MAX)
 		return luo_bpf_null(bf, -ENAMETOOLONG);
-	if (!room)
+	if (bf->opened->nr == LUO_BPF_MAX_OPENED)
 		return luo_bpf_null(bf, -EMFILE);
 
 	/* What is checked is what is used: the buffer may be a map's. */
@@ -125,9 +124,10 @@ __bpf_kfunc struct file *bpf_luo_open(struct luo_bpf_ctx *ctx, const char *path,
 	if (*name != '/')
 		return luo_bpf_null(bf, -EINVAL);
 
-	file = filp_open(name, luo_bpf_open_flags(flags), 0);
-	file = luo_bpf_file_or_null(bf, luo_bpf_not_own(file));
-	*room = file;
+	file = luo_bpf_not_own(filp_open(name, luo_bpf_open_flags(flags), 0));
+	if (IS_ERR(file))
+		return luo_bpf_null(bf, PTR_ERR(file));
+	bf->opened->files[bf->opened->nr++] = file;
 	return file;
 }
 

@@ -365,12 +365,11 @@ __bpf_kfunc struct file *bpf_luo_open_same(struct luo_bpf_ctx *ctx,
 {
 	struct luo_bpf_path_ser *was __free(kfree) = NULL;
 	struct luo_bpf_file *bf = luo_bpf_file_of(ctx);
-	struct file **room = luo_bpf_opened(bf, NULL);
 	struct file *file;
 
 	guard(luo_no_run_ctx)();
 
-	if (!room)
+	if (bf->opened->nr == LUO_BPF_MAX_OPENED)
 		return luo_bpf_null(bf, -EMFILE);
 	was = luo_bpf_path_read(mem, mem__sz);
 	if (IS_ERR(was)) {
@@ -381,7 +380,7 @@ __bpf_kfunc struct file *bpf_luo_open_same(struct luo_bpf_ctx *ctx,
 	file = luo_bpf_open_it(bf, was, flags);
 	if (IS_ERR(file))
 		return luo_bpf_null(bf, PTR_ERR(file));
-	*room = file;
+	bf->opened->files[bf->opened->nr++] = file;
 	return file;
 }
 

@@ -172,6 +172,15 @@ static bool luo_bpf_replaces(struct luo_bpf_handler *h,
 	return true;
 }
 
+static u32 luo_bpf_callbacks(const struct luo_bpf_ops *ops)
+{
+	return (ops->can_preserve ? LUO_BPF_CAN_PRESERVE : 0) |
+	       (ops->get_id ? LUO_BPF_GET_ID : 0) |
+	       (ops->unpreserve ? LUO_BPF_UNPRESERVE : 0) |
+	       (ops->can_finish ? LUO_BPF_CAN_FINISH : 0) |
+	       (ops->finish ? LUO_BPF_FINISH : 0);
+}
+
 /* Takes over @fops if it succeeds. */
 static int luo_bpf_replace(struct luo_bpf_handler *h, struct luo_bpf_ops *ops,
 			   struct luo_bpf_fops *fops)
@@ -186,6 +195,7 @@ static int luo_bpf_replace(struct luo_bpf_handler *h, struct luo_bpf_ops *ops,
 			return -EINVAL;
 		bpf_struct_ops_get(ops);
 		rcu_assign_pointer(h->ops, ops);
+		WRITE_ONCE(h->has, luo_bpf_callbacks(ops));
 		WRITE_ONCE(h->replaced, true);
 		old_fops = h->fops;
 		h->fops = fops;
@@ -267,6 +277,7 @@ static int luo_bpf_attach_new(struct luo_bpf_handler *h,
 	h->named = fops->nr;
 	h->fops = fops;
 	RCU_INIT_POINTER(h->ops, ops);
+	h->has = luo_bpf_callbacks(ops);
 	bpf_struct_ops_get(ops);
 
 	err = luo_bpf_shared_join(h, ops);

@@ -97,6 +97,13 @@ struct luo_bpf_fops {
 	struct luo_handler_fop fop[LUO_BPF_MAX_FOPS];
 };
 
+/* The callbacks that most handlers don't have, and that need not be asked for then */
+#define LUO_BPF_CAN_PRESERVE	BIT(0)
+#define LUO_BPF_GET_ID		BIT(1)
+#define LUO_BPF_UNPRESERVE	BIT(2)
+#define LUO_BPF_CAN_FINISH	BIT(3)
+#define LUO_BPF_FINISH		BIT(4)
+
 /**
  * struct luo_bpf_handler - one compatible string
  * @fh:    what the core sees
@@ -104,11 +111,12 @@ struct luo_bpf_fops {
  * @link:  what it is attached by; NULL once that is gone, and the handler is
  *         there only for the files that have it
  * @fops:  which files it takes
+ * @has:  which of the callbacks LUO_BPF_... the programs have
  * @replaced: its programs are not the first
  * @named: there are @fops; else can_preserve alone tells. Constant
  * @shared: what its files share; NULL for nothing. Constant
  * @list:  in the list of all; under luo_bpf_mutex
- * @lock:  @files, what is in @fops, and changes of @ops and @fops
+ * @lock:  @files, what is in @fops, and changes of @ops, @has and @fops
  * @files: struct luo_bpf_file: all that have the handler
  * @work:  to free it
  */
@@ -117,6 +125,7 @@ struct luo_bpf_handler {
 	struct luo_bpf_ops __rcu *ops;
 	struct bpf_link *link;
 	struct luo_bpf_fops *fops;
+	u32 has;
 	bool replaced;
 	bool named;
 	struct luo_bpf_shared *shared;
@@ -135,10 +144,12 @@ struct luo_bpf_handler {
 /**
  * struct luo_bpf_opened - what retrieve has open, until it returns
  * @files:  what the program opened by path and still has: it may do ioctls on these
+ * @nr:     how many
  * @mounts: where file systems are mounted, if one was looked for
  */
 struct luo_bpf_opened {
 	struct file *files[LUO_BPF_MAX_OPENED];
+	unsigned int nr;
 	struct luo_bpf_mounts *mounts;
 };
 

@@ -45,13 +45,10 @@ static const struct luo_bpf_ops *luo_bpf_ops_get(struct luo_bpf_handler *h)
 	return ops;
 }
 
-#define LUO_BPF_OFF(callback) offsetof(struct luo_bpf_ops, callback)
-
-/* Most handlers have few of the callbacks, and it costs little to ask. */
-static bool luo_bpf_has(struct luo_bpf_handler *h, size_t callback)
+/* A moment later it may be otherwise: who has got the programs asks these. */
+static bool luo_bpf_has(struct luo_bpf_handler *h, u32 callback)
 {
-	guard(rcu)();
-	return *(void **)((void *)rcu_dereference(h->ops) + callback);
+	return READ_ONCE(h->has) & callback;
 }
 
 static const struct luo_bpf_ops *luo_bpf_enter(struct luo_bpf_file *bf,
@@ -125,7 +122,7 @@ static bool luo_bpf_can_preserve(struct liveupdate_file_handler *fh,
 {
 	struct luo_bpf_handler *h = luo_bpf_handler_of(fh);
 
-	return !luo_bpf_has(h, LUO_BPF_OFF(can_preserve)) ||
+	return !luo_bpf_has(h, LUO_BPF_CAN_PRESERVE) ||
 	       luo_bpf_ask(h, NULL, file);
 }
 
@@ -137,7 +134,7 @@ static bool luo_bpf_get_file_id(struct liveupdate_file_handler *fh,
 	struct luo_bpf_file bf;
 	bool has;
 
-	if (!luo_bpf_has(h, LUO_BPF_OFF(get_id)))
+	if (!luo_bpf_has(h, LUO_BPF_GET_ID))
 		return false;
 
 	luo_bpf_file_init(&bf, h, file);
@@ -214,10 +211,12 @@ static void luo_bpf_file_free(struct luo_bpf_file *bf)
 {
 	scoped_guard(spinlock, &bf->handler->lock)
 		list_del(&bf->list);
-	luo_bpf_object_drop(bf);
+	if (bf->object || bf->parts)
+		luo_bpf_object_drop(bf);
 	luo_bpf_record_free(&bf->record);
 	put_cred(bf->cred);
-	path_put(&bf->root);
+	if (bf->root.mnt)
+		path_put(&bf->root);
 	kfree(bf);
 }
 
@@ -277,7 +276,7 @@ static void luo_bpf_unpreserve(struct liveupdate_file_op_args *args)
 	struct luo_bpf_file *bf = args->private_data;
 	const struct luo_bpf_ops *ops;
 
-	if (luo_bpf_has(bf->handler, LUO_BPF_OFF(unpreserve))) {
+	if (luo_bpf_has(bf->handler, LUO_BPF_UNPRESERVE)) {
 		ops = luo_bpf_enter(bf, "unpreserve");
 		if (ops->unpreserve)
 			ops->unpreserve(&bf->ctx, args->file);
@@ -380,7 +379,8 @@ static int luo_bpf_retrieve(struct liveupdate_file_op_args *args)
 	else
 		err = -EPROTONOSUPPORT;
 	bf->opened = NULL;
-	luo_bpf_mounts_free(opened.mounts);
+	if (opened.mounts)
+		luo_bpf_mounts_free(opened.mounts);
 	if (err)
 		luo_bpf_object_drop(bf);
 	args->file = bf->file;
@@ -409,7 +409,7 @@ static bool luo_bpf_can_finish(struct liveupdate_file_op_args *args)
 		return true;
 
 	bf = args->private_data;
-	if (!luo_bpf_has(bf->handler, LUO_BPF_OFF(can_finish))) {
+	if (!luo_bpf_has(bf->handler, LUO_BPF_CAN_FINISH)) {
 		/* What was loaded just now has programs, which may be replaced. */
 		if (bf->ops)
 			luo_bpf_exit(bf);
@@ -439,7 +439,7 @@ static void luo_bpf_finish(struct liveupdate_file_op_args *args)
 
 	bf = args->private_data;
 	bf->ctx.retrieve_status = args->retrieve_status;
-	if (luo_bpf_has(bf->handler, LUO_BPF_OFF(finish))) {
+	if (luo_bpf_has(bf->handler, LUO_BPF_FINISH)) {
 		ops = luo_bpf_enter(bf, "finish");
 		if (ops->finish && luo_bpf_reads(ops, bf->ctx.version))
 			ops->finish(&bf->ctx);

@@ -193,10 +193,13 @@ static int luo_bpf_chunk_read(void *record, void *data)
 static int luo_bpf_blob_claim(struct luo_bpf_record *rec, u64 tag)
 {
 	struct luo_bpf_ser *ser = rec->ser;
-	int err;
+	int err = 0;
 
-	err = luo_blocks_claim(ser->blob_pa, sizeof(struct luo_bpf_chunk_ser),
-			       ser->nr_chunks, NULL);
+	/* Most have none. */
+	if (ser->blob_pa || ser->nr_chunks)
+		err = luo_blocks_claim(ser->blob_pa,
+				       sizeof(struct luo_bpf_chunk_ser),
+				       ser->nr_chunks, NULL);
 	if (err)
 		return err;
 
