@@ -248,7 +248,7 @@ static int luo_pipe_fill(struct luo_bpf_file *bf, struct file *file, u32 slots)
 	if (!err)
 		err = luo_pipe_put(pipe, bufs, nr);
 	if (err == -EBUSY)
-		luo_bpf_message(bf, "others are at the pipe, and what was in it can't be put in front of what is");
+		luo_bpf_message(bf, "others are at the pipe, or have filled it again");
 	luo_pipe_drop(bufs, err ? nr : 0);
 	return err;
 }

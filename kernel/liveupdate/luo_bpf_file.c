@@ -68,10 +68,8 @@ static void luo_bpf_exit(struct luo_bpf_file *bf)
 	bpf_struct_ops_put(bf->ops);
 	bf->ops = NULL;
 	bf->writable = false;
-	if (bf->message) {
-		kfree(bf->message);
-		bf->message = NULL;
-	}
+	kfree(bf->message);
+	bf->message = NULL;
 }
 
 /* Behind a callback that can fail, whose message goes to the core. */

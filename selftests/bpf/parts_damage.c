@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a record of a pipe, a FIFO, a pair of sockets, an epoll or an inotify file leads to, when its
- * state or blob is not what the handler wrote: that file is refused, or is one that might have
+ * What a record of a pipe, a FIFO, a pair of sockets, an epoll or an inotify file leads to, when
+ * its state or blob is not what the handler wrote: that file is refused, or is one that might have
  * been preserved. The others are whole, and no memory is lost. /data is on a disk.
  */
 #include <errno.h>
