@@ -62,6 +62,18 @@ static int damage(struct luo_bpf_ctx *luo, char *state, unsigned int state_size)
 	return size ? bpf_luo_blob_write(luo, offset, &value, 8) : 0;
 }
 
+/* The program for freeze: the shipped one, and then the damage to a state of this @type. */
+#define DAMAGED_FREEZE(type)							\
+int LUO_PROG(damage, struct luo_bpf_ctx *luo, struct file *file)		\
+{										\
+	type *state = luo_state(luo, type);					\
+	int err = shipped_freeze(luo, file);					\
+										\
+	if (err || !state)							\
+		return err ?: bpf_luo_error(luo);				\
+	return damage(luo, (char *)state, sizeof(*state));			\
+}
+
 #define DAMAGED_HANDLER SEC(".struct_ops.link") struct luo_bpf_ops
 #endif
 

@@ -3,15 +3,7 @@
 #include "damaged.h"
 #include "../../../bpf/handlers/epoll.bpf.c"
 
-int LUO_PROG(damage, struct luo_bpf_ctx *luo, struct file *file)
-{
-	struct epoll_state *state = luo_state(luo, struct epoll_state);
-	int err = shipped_freeze(luo, file);
-
-	if (err || !state)
-		return err ?: bpf_luo_error(luo);
-	return damage(luo, (char *)state, sizeof(*state));
-}
+DAMAGED_FREEZE(struct epoll_state)
 
 DAMAGED_HANDLER epoll_damaged = {
 	.compatible = "epoll-v1",

@@ -23,11 +23,17 @@ int LUO_PROG(retrieve, struct luo_bpf_ctx *luo)
 
 int luo_preserve(unsigned long long *args);
 int luo_retrieve(unsigned long long *args);
+#ifdef OWN_FREEZE
+int luo_freeze(unsigned long long *args);
+#endif
 
 LUO_HANDLER fail_handler = {
 	.compatible = "fail-v1",
 	.fops = "eventfd_fops",
 	.preserve = (void *)luo_preserve,
+#ifdef OWN_FREEZE
+	.freeze = (void *)luo_freeze,
+#endif
 	.retrieve = (void *)luo_retrieve,
 };
 

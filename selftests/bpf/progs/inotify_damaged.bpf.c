@@ -3,15 +3,7 @@
 #include "damaged.h"
 #include "../../../bpf/handlers/inotify.bpf.c"
 
-int LUO_PROG(damage, struct luo_bpf_ctx *luo, struct file *file)
-{
-	struct inotify_state *state = luo_state(luo, struct inotify_state);
-	int err = shipped_freeze(luo, file);
-
-	if (err || !state)
-		return err ?: bpf_luo_error(luo);
-	return damage(luo, (char *)state, sizeof(*state));
-}
+DAMAGED_FREEZE(struct inotify_state)
 
 DAMAGED_HANDLER inotify_damaged = {
 	.compatible = "inotify-v1",

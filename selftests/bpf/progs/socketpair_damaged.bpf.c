@@ -3,15 +3,7 @@
 #include "damaged.h"
 #include "../../../bpf/handlers/socketpair.bpf.c"
 
-int LUO_PROG(damage, struct luo_bpf_ctx *luo, struct file *file)
-{
-	struct unix_state *state = luo_state(luo, struct unix_state);
-	int err = shipped_freeze(luo, file);
-
-	if (err || !state)
-		return err ?: bpf_luo_error(luo);
-	return damage(luo, (char *)state, sizeof(*state));
-}
+DAMAGED_FREEZE(struct unix_state)
 
 DAMAGED_HANDLER socketpair_damaged = {
 	.compatible = "socketpair-v1",
