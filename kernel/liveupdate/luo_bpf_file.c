@@ -377,8 +377,7 @@ static int luo_bpf_retrieve(struct liveupdate_file_op_args *args)
 	else
 		err = -EPROTONOSUPPORT;
 	bf->opened = NULL;
-	if (opened.mounts)
-		luo_bpf_mounts_free(opened.mounts);
+	luo_bpf_mounts_free(opened.mounts);
 	if (err)
 		luo_bpf_object_drop(bf);
 	args->file = bf->file;
