@@ -131,12 +131,12 @@ int memfd_luo_list_close(struct memfd_luo_list *list)
 	return 0;
 }
 
-static int memfd_luo_list_check(const struct memfd_luo_list *list, u64 index,
-				u64 pfn, u64 nr)
+/* Can @run be an extent behind what ends at @end? */
+static inline int memfd_luo_run_check(const struct memfd_luo_run *run, u64 end)
 {
-	if (WARN_ON_ONCE(index < list->end))
+	if (WARN_ON_ONCE(run->index < end))
 		return -EINVAL;
-	if (nr > MEMFD_LUO_NR_MAX || pfn > MEMFD_LUO_PFN_MAX)
+	if (run->nr > MEMFD_LUO_NR_MAX || run->pfn > MEMFD_LUO_PFN_MAX)
 		return -ERANGE;
 	return 0;
 }
@@ -152,7 +152,8 @@ static int memfd_luo_list_check(const struct memfd_luo_list *list, u64 index,
  */
 int memfd_luo_list_add(struct memfd_luo_list *list, u64 index, u64 pfn, u64 nr)
 {
-	int err = memfd_luo_list_check(list, index, pfn, nr);
+	const struct memfd_luo_run run = { index, pfn, nr };
+	int err = memfd_luo_run_check(&run, list->end);
 
 	if (err)
 		return err;
@@ -161,36 +162,38 @@ int memfd_luo_list_add(struct memfd_luo_list *list, u64 index, u64 pfn, u64 nr)
 		err = memfd_luo_list_close(list);
 		if (err)
 			return err;
-		list->open = (struct memfd_luo_run) { index, pfn, nr };
+		list->open = run;
 	}
 	list->end = index + nr;
 	return 0;
 }
 
 /* Is @run one unit for KHO? Then @unit is that. */
-static bool memfd_luo_run_is_unit(const struct memfd_luo_run *run,
-				  struct kho_unit *unit)
+static inline bool memfd_luo_run_is_unit(const struct memfd_luo_run *run,
+					 struct kho_unit *unit)
 {
 	unit->pfn = run->pfn;
-	unit->order = memfd_luo_unit_order(run, memfd_luo_max_order());
+	unit->order = 0;
+	if (run->nr > 1)
+		unit->order = memfd_luo_unit_order(run, memfd_luo_max_order());
 	return run->nr == 1ULL << unit->order;
 }
 
 /*
- * Add runs that none extends to a list without an open one. Those that are a unit each
- * are preserved all at once.
+ * Make extents of runs that none extends. Those that are a unit each are preserved all at
+ * once.
  */
 static int memfd_luo_list_put_runs(struct memfd_luo_list *list,
 				   const struct memfd_luo_run *runs, int nr,
 				   int *added)
 {
-	struct kho_unit units[MEMFD_LUO_RUNS_MAX], *unit = units;
+	/* Clearing all of them would cost as much as preserving one. */
+	struct kho_unit units[MEMFD_LUO_RUNS_MAX] __uninitialized, *unit = units;
 	u32 is_unit = 0;
 	int i, err;
 
 	for (i = 0; i < nr; i++) {
-		err = memfd_luo_list_check(list, runs[i].index, runs[i].pfn,
-					   runs[i].nr);
+		err = memfd_luo_run_check(&runs[i], list->end);
 		if (err)
 			return err;
 		if (memfd_luo_run_is_unit(&runs[i], unit)) {
@@ -209,9 +212,8 @@ static int memfd_luo_list_put_runs(struct memfd_luo_list *list,
 		if (err)
 			break;
 		memfd_luo_list_append(list, &runs[i]);
-		list->end = runs[i].index + runs[i].nr;
-		(*added)++;
 	}
+	*added = i;
 	for (; i < nr; i++) {
 		if (is_unit & 1U << i)
 			kho_unpreserve_pages(pfn_to_page(runs[i].pfn), runs[i].nr);
@@ -220,10 +222,29 @@ static int memfd_luo_list_put_runs(struct memfd_luo_list *list,
 }
 
 /**
+ * memfd_luo_list_reopen - take the open run off a list, to add it again with others
+ * @list: the list
+ * @run:  set to it; its pages are the caller's now
+ *
+ * Return: how many that are: 1 or 0.
+ */
+int memfd_luo_list_reopen(struct memfd_luo_list *list, struct memfd_luo_run *run)
+{
+	if (!list->open.nr)
+		return 0;
+
+	*run = list->open;
+	list->open.nr = 0;
+	list->end = run->index;
+	return 1;
+}
+
+/**
  * memfd_luo_list_add_runs - add runs of pages at the end of a list
- * @list:  the list
- * @runs:  as memfd_luo_list_add() takes them, none of which extends the one before it
- * @nr:    how many, up to MEMFD_LUO_RUNS_MAX
+ * @list:  the list, without an open run
+ * @runs:  as memfd_luo_list_add() takes them, none of which extends the one before it;
+ *         the last one is open then
+ * @nr:    how many, up to MEMFD_LUO_RUNS_MAX + 1
  * @added: set to how many of them are in the list
  *
  * Return: 0, or the errno for which the others are not.
@@ -231,28 +252,19 @@ static int memfd_luo_list_put_runs(struct memfd_luo_list *list,
 int memfd_luo_list_add_runs(struct memfd_luo_list *list,
 			    const struct memfd_luo_run *runs, int nr, int *added)
 {
-	const int between = nr - 2;
-	int err = 0;
+	int err;
 
 	*added = 0;
-	/* The first may extend what is open, and the last be extended. */
-	if (between > 0) {
-		err = memfd_luo_list_add(list, runs[0].index, runs[0].pfn,
-					 runs[0].nr);
-		if (err)
-			return err;
-		*added = 1;
-		err = memfd_luo_list_close(list);
-		err = err ?: memfd_luo_list_put_runs(list, runs + 1, between,
-						     added);
+	if (!nr)
+		return 0;
+	err = memfd_luo_run_check(&runs[nr - 1], list->end) ?:
+	      memfd_luo_list_put_runs(list, runs, nr - 1, added);
+	if (!err) {
+		list->open = runs[nr - 1];
+		(*added)++;
 	}
-	while (!err && *added < nr) {
-		const struct memfd_luo_run *run = &runs[*added];
-
-		err = memfd_luo_list_add(list, run->index, run->pfn, run->nr);
-		if (!err)
-			(*added)++;
-	}
+	if (*added)
+		list->end = runs[*added - 1].index + runs[*added - 1].nr;
 	return err;
 }
 

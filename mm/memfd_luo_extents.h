@@ -22,7 +22,7 @@ struct memfd_luo_list {
 	u64 nr_blocks;
 };
 
-/* Runs that are added together, at most */
+/* Runs that become extents together, at most; one more stays open. */
 #define MEMFD_LUO_RUNS_MAX 32
 
 typedef void (*memfd_luo_release_t)(u64 pfn, u64 nr);
@@ -31,6 +31,7 @@ void *memfd_luo_alloc_block(bool apart);
 void memfd_luo_list_init(struct memfd_luo_list *list,
 			 struct memfd_luo_block *first, bool apart);
 int memfd_luo_list_add(struct memfd_luo_list *list, u64 index, u64 pfn, u64 nr);
+int memfd_luo_list_reopen(struct memfd_luo_list *list, struct memfd_luo_run *run);
 int memfd_luo_list_add_runs(struct memfd_luo_list *list,
 			    const struct memfd_luo_run *runs, int nr, int *added);
 int memfd_luo_list_close(struct memfd_luo_list *list);

@@ -153,20 +153,19 @@ static bool memfd_luo_pin_quick(struct folio *folio)
 }
 
 /*
- * Pin folios from @next on as long as that is quick, and make runs of them. Moves
- * @next behind them. Return: 0 if there is no more, or no room; -EAGAIN if it takes
- * more to pin the one at @next.
+ * Pin folios from @next on as long as that is quick, and make runs of them, behind those
+ * there are or by making the last one longer. Moves @next behind them. Return: 0 if there
+ * is no more, or no room; -EAGAIN if it takes more to pin the one at @next.
  */
 static int memfd_luo_pin_runs(struct file *file, pgoff_t *next, pgoff_t end,
 			      bool apart, struct memfd_luo_run *runs, int *nr_runs)
 {
 	XA_STATE(xas, &file->f_mapping->i_pages, *next);
-	struct memfd_luo_run *run = NULL;
+	struct memfd_luo_run *run = *nr_runs ? &runs[*nr_runs - 1] : NULL;
 	struct folio *folio;
 	/* Nor is the i_pages lock held for longer. */
 	int budget = MEMFD_LUO_RUNS_MAX;
 
-	*nr_runs = 0;
 	guard(spinlock_irq)(&file->f_mapping->i_pages.xa_lock);
 	xas_for_each(&xas, folio, end - 1) {
 		if (!budget--)
@@ -196,8 +195,9 @@ static int memfd_luo_pin_runs(struct file *file, pgoff_t *next, pgoff_t end,
 static int memfd_luo_collect_runs(struct file *file, pgoff_t *next, pgoff_t end,
 				  struct memfd_luo_list *list)
 {
-	struct memfd_luo_run runs[MEMFD_LUO_RUNS_MAX];
-	int nr, added, ret, err;
+	/* Not cleared: that costs as much as a page. */
+	struct memfd_luo_run runs[MEMFD_LUO_RUNS_MAX + 1] __uninitialized;
+	int nr = memfd_luo_list_reopen(list, &runs[0]), added, ret, err;
 
 	ret = memfd_luo_pin_runs(file, next, end, list->apart, runs, &nr);
 	err = memfd_luo_list_add_runs(list, runs, nr, &added);

@@ -184,14 +184,16 @@ static void add_together(struct kunit *test, struct memfd_luo_list *list,
 			 struct page *area, const u64 (*at)[2], int nr)
 {
 	struct memfd_luo_run runs[8];
-	int added;
+	int nr_runs = memfd_luo_list_reopen(list, runs), added;
 
-	for (int i = 0; i < nr; i++)
-		runs[i] = (struct memfd_luo_run) {
-			at[i][0], page_to_pfn(area + at[i][0]), at[i][1],
-		};
-	KUNIT_ASSERT_EQ(test, memfd_luo_list_add_runs(list, runs, nr, &added), 0);
-	KUNIT_EXPECT_EQ(test, added, nr);
+	for (int i = 0; i < nr; i++) {
+		u64 index = at[i][0], pfn = page_to_pfn(area + index);
+
+		if (!nr_runs || !memfd_luo_run_extend(&runs[nr_runs - 1], index, pfn, at[i][1]))
+			runs[nr_runs++] = (struct memfd_luo_run) { index, pfn, at[i][1] };
+	}
+	KUNIT_ASSERT_EQ(test, memfd_luo_list_add_runs(list, runs, nr_runs, &added), 0);
+	KUNIT_EXPECT_EQ(test, added, nr_runs);
 }
 
 /* Added together or not, it is the same list; what can be no extent is refused before. */
@@ -216,7 +218,11 @@ static void runs_together(struct kunit *test)
 	bad[1] = (struct memfd_luo_run) { 18, page_to_pfn(area + 3), 1 };
 	bad[2] = (struct memfd_luo_run) { 20, page_to_pfn(area + 7), 1 };
 	bad[1].nr = MEMFD_LUO_NR_MAX + 1;
+	KUNIT_ASSERT_EQ(test, memfd_luo_list_close(&list), 0);
+	KUNIT_EXPECT_EQ(test, memfd_luo_list_reopen(&list, &bad[0]), 0);
 	KUNIT_EXPECT_EQ(test, memfd_luo_list_add_runs(&list, bad, 3, &added), -ERANGE);
+	KUNIT_EXPECT_EQ(test, added, 0);
+	KUNIT_EXPECT_EQ(test, memfd_luo_list_add_runs(&list, bad, 1, &added), 0);
 	KUNIT_EXPECT_EQ(test, added, 1);
 
 	KUNIT_ASSERT_EQ(test, memfd_luo_list_close(&list), 0);

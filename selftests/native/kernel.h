@@ -47,6 +47,7 @@ typedef u64 phys_addr_t;
 #define cond_resched()		((void)0)
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof(*(array)))
 #define GFP_KERNEL		0
+#define __uninitialized
 #define __packed		__attribute__((packed))
 #define __aligned(n)		__attribute__((aligned(n)))
 #define get_zeroed_page(gfp)	((unsigned long)calloc(1, PAGE_SIZE))

@@ -176,7 +176,7 @@ static bool test_preserve_fails(void)
 static bool test_together_fails(void)
 {
 	for (int fail = 0; fail < 400; fail++) {
-		struct memfd_luo_run runs[MEMFD_LUO_RUNS_MAX];
+		struct memfd_luo_run runs[MEMFD_LUO_RUNS_MAX + 1];
 		struct memfd_luo_header *header;
 		struct memfd_luo_list list;
 		int err = 0, nr = 1, added;
@@ -187,16 +187,24 @@ static bool test_together_fails(void)
 		memfd_luo_list_init(&list, &header->chain[0].block, false);
 		kho_fail_after = fail;
 		while (!err && pfn < 2000) {
+			int nr_runs = memfd_luo_list_reopen(&list, runs);
+
+			pages -= nr_runs ? runs[0].nr : 0;
 			for (int i = 0; i < nr; i++) {
-				/* A neighbour of the last one, every other time */
+				u64 length;
+
+				/* A neighbour of the open one, every other time */
 				pfn += i || nr % 2;
-				runs[i] = (struct memfd_luo_run) {
-					pfn, ARENA_PFN + pfn, pfn % 5 ? 1 : 3,
-				};
-				pfn += runs[i].nr;
+				length = pfn % 5 ? 1 : 3;
+				if (!nr_runs || !memfd_luo_run_extend(&runs[nr_runs - 1], pfn,
+								      ARENA_PFN + pfn, length))
+					runs[nr_runs++] = (struct memfd_luo_run) {
+						pfn, ARENA_PFN + pfn, length,
+					};
+				pfn += length;
 			}
-			err = memfd_luo_list_add_runs(&list, runs, nr, &added);
-			if (!err && added != nr)
+			err = memfd_luo_list_add_runs(&list, runs, nr_runs, &added);
+			if (!err && added != nr_runs)
 				return false;
 			while (added--)
 				pages += runs[added].nr;
