@@ -19,7 +19,7 @@
 #include "watch.h"
 
 #define ZRAM "/dev/zram0"
-#define UUID_AT (1024 + 104)	/* in ext2's super block */
+#define UUID_AT (1024 + 104)	/* in the super block of ext2 and ext4 */
 #define OTHER "/selftests/bpf_inotify_mounts"
 
 enum { FILE_A = 1, DIR_A, NESTED, FILE_B, DIR_B, B, ALONE, HIDDEN };
@@ -136,7 +136,7 @@ static void clear_uuid(void)
 static void mount_copy(void)
 {
 	mkdir("/copy", 0755);
-	must(mount(ZRAM, "/copy", "ext2", MS_RDONLY, NULL) ? -errno : 0, "mount the copy");
+	must(mount(ZRAM, "/copy", vm_arg("luo_disk"), MS_RDONLY, NULL) ? -errno : 0, "mount the copy");
 }
 
 static void make_no_uuid(void)
@@ -295,7 +295,7 @@ static void check_all(const char *dev)
 	int inotify;
 
 	mkdir("/whole", 0755);
-	must(mount(dev, "/whole", "ext2", 0, NULL) ? -errno : 0, "mount %s", dev);
+	must(mount(dev, "/whole", vm_arg("luo_disk"), 0, NULL) ? -errno : 0, "mount %s", dev);
 	inotify = retrieve(&session, "all");
 	check_file(inotify, HIDDEN, "/whole/c/hidden");
 	check_shared(inotify);

@@ -52,12 +52,14 @@ vm_images() {
 }
 
 # vm_for_debug: KASAN's shadow is an eighth of all memory, taken at boot, of which KHO
-# would reserve the double in one piece.
+# would reserve the double in one piece. What is on a disk is on the file system there that
+# most have.
 vm_for_debug() {
 	local mib=${MEM%[GM]}
 	[ "${MEM: -1}" = M ] || mib=$((mib * 1024))
 	MEM=$((mib * 2))M
 	APPEND+=" kho_scratch=32M,64M,$((mib / 2))M"
+	DISK_TYPE=ext4
 }
 
 # vm_command SCRIPT [WORD...]: set QEMU_CMD to boot the VM described by the
@@ -139,12 +141,12 @@ vm_disk() {
 # vm_data_disk IMAGE: if the spec wants one, a disk that can be written to, with an empty
 # file system, mounted at /data: what is there survives each kexec, but need not survive this
 # machine, for which no guest has to wait. Its blocks have the size of zram's sectors, so that
-# a copy can be mounted from there.
+# a copy can be mounted from there; and no checksum, so that it can be changed.
 vm_data_disk() {
 	[ -n "$DISK" ] || return 0
 	rm -f "$1"
 	truncate -s "$DISK" "$1"
-	mke2fs -q -F -b 4096 -t "$DISK_TYPE" -E lazy_itable_init=0,nodiscard "$1" > "$1.log" 2>&1 ||
+	mke2fs -q -F -b 4096 -t "$DISK_TYPE" -O ^metadata_csum -E lazy_itable_init=0,nodiscard "$1" > "$1.log" 2>&1 ||
 		die "making a file system of type $DISK_TYPE failed: see $1.log"
 	QEMU_CMD+=(-drive "if=none,id=data,format=raw,cache=unsafe,file=$1"
 		-device "virtio-blk-pci,drive=data,serial=data")
