@@ -101,6 +101,47 @@ static void check_luod_others(void)
 	must(-run("rm /tmp/newer/*"), "remove");
 }
 
+/* What came with an initramfs, and the root has no object of */
+static void check_luod_left(void)
+{
+	int client;
+
+	detach_all();
+	conf("{ \"handlers\": [ \"/handlers\" ] }");
+	must(-run(IN_INITRD), "attach");
+	check_eq(run("test -e /run/luo/eventfd.bpf.o"), 0, "luo-attach: it leaves an object of an initramfs");
+	agent_start("{ \"handlers\": [ \"/tmp/none\" ] }");
+	client = agent_connect();
+	check_eq(said(client, "': already attached for "), objects(),
+		 "luod: no object on the root: it takes over each");
+	check(agent_lists_handler(client, AGENT_EVENTFD("\"/run/luo/eventfd.bpf.o\"", "1")),
+	      "luod: no object on the root: it lists them");
+	check_eq(run("ls /run/luo/*.bpf.o 2>/dev/null"), 1,
+		 "luod: no object on the root: it has them, nobody else");
+	agent_kill();
+	client = agent_connect();
+	check(agent_lists_handler(client, AGENT_EVENTFD("null", "1")),
+	      "luod: no object on the root: the next luod has them too");
+	agent_ok(client, "{\"cmd\":\"HANDLER_UNLOAD\",\"name\":\"eventfd\"}",
+		 "luod: no object on the root: one is unloaded");
+	end_luod(client);
+}
+
+/* The newer one is the initramfs's: that is what the next kernel gets, too. */
+static void check_luod_left_newer(void)
+{
+	detach_all();
+	change_newer(NEWER, "eventfd_fops", NULL);
+	conf(OF_NEWER);
+	must(-run(IN_INITRD), "attach");
+	conf("{ \"handlers\": [ \"/handlers\" ] }");
+	must(-run(ATTACH), "attach");
+	check_luod_other(AGENT_CONF, AGENT_EVENTFD("\"/run/luo/eventfd.bpf.o\"", "2"),
+			 "handler 'eventfd': already attached for eventfd-v1, version 2",
+			 "an older one on the disk than in the initramfs");
+	must(-run("rm /tmp/newer/*"), "remove");
+}
+
 /* luod attaches none either, but what it is told to. */
 static void luod_is_off(void)
 {
@@ -135,6 +176,8 @@ int main(int argc, char **argv)
 	} else {
 		check_luod();
 		check_luod_others();
+		check_luod_left();
+		check_luod_left_newer();
 	}
 	tap_finish();
 }

@@ -20,6 +20,8 @@ enum outcome { ATTACHED, OLDER_STAYS, NOT_ATTACHED };
 struct object {
 	const char *path;
 	bool in_initrd;
+	const void *data;
+	size_t size;
 	uint64_t digest;
 };
 
@@ -28,7 +30,7 @@ static const char *why(int err)
 	return *library_said() ? library_said() : strerror(-err);
 }
 
-static int digest_of(struct object *object)
+static int map_object(struct object *object)
 {
 	int fd = open(object->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st = {};
@@ -37,10 +39,15 @@ static int digest_of(struct object *object)
 
 	if (fd < 0 || fstat(fd, &st))
 		err = -errno;
-	data = st.st_size ? mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+	else if (!st.st_size)
+		err = -EINVAL;
+	data = err ? MAP_FAILED : mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data != MAP_FAILED) {
+		object->data = data;
+		object->size = st.st_size;
 		object->digest = object_digest(data, st.st_size);
-		munmap(data, st.st_size);
+	} else if (!err) {
+		err = -errno;
 	}
 	if (fd >= 0)
 		close(fd);
@@ -97,6 +104,19 @@ static bool is_as_good(const struct attached *attached, const struct luo_handler
 	return !attached->known || attached_is(attached, info->version, object->digest);
 }
 
+static void note(const char *compatible, const struct object *object)
+{
+	int err;
+
+	attached_note(compatible, object->digest, object->in_initrd);
+	if (!object->in_initrd)
+		return;
+	err = attached_keep(object->path, object->data, object->size);
+	if (err)
+		say(LOG_WARNING, "%s: can't be left in " ATTACHED_DIR ": %s: if the root has none, the next kernel may have none",
+		    object->path, strerror(-err));
+}
+
 static enum outcome attach_opened(struct luo_handler *handler, const struct object *object)
 {
 	const struct luo_handler_info *info = luo_handler__info(handler);
@@ -118,7 +138,7 @@ static enum outcome attach_opened(struct luo_handler *handler, const struct obje
 		outcome = upgrade(handler, object, &attached);
 	}
 	if (outcome == ATTACHED)
-		attached_note(info->compatible, object->digest, object->in_initrd);
+		note(info->compatible, object);
 	return outcome;
 }
 
@@ -130,7 +150,7 @@ static int attach_object(void *arg)
 	int err;
 
 	library_said_forget();
-	err = digest_of(object);
+	err = map_object(object);
 	handler = err ? NULL : luo_handler__open(object->path, NULL);
 	if (!handler) {
 		say(LOG_ERR, "%s: not attached, so that its files can't be taken back: %s",

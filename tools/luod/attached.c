@@ -3,7 +3,8 @@
  * What is attached, and from which object. A version alone does not tell: an object is mended
  * without another one. So luo-attach leaves a note of the object that it has attached, which
  * holds for as long as the kernel's map is the same. Notes go from an initramfs to the root
- * with /run.
+ * with /run, and so do the objects: the root may have none of them, and luod is to take them
+ * to the next kernel.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -18,7 +19,7 @@
 #include "common.h"
 #include "policy.h"
 
-#define NOTES	"/run/luo"
+#define NOTES	ATTACHED_DIR
 
 struct search {
 	const char *compatible;
@@ -104,6 +105,44 @@ void attached_note(const char *compatible, uint64_t digest, bool from_initrd)
 	fprintf(f, "%" PRIu32 " %" PRIx64 " %s\n", attached.map_id, digest,
 		from_initrd ? "initrd" : "root");
 	fclose(f);
+}
+
+static void kept_path(const char *file, char *path, size_t size)
+{
+	const char *slash = strrchr(file, '/');
+
+	snprintf(path, size, ATTACHED_DIR "/%s", slash ? slash + 1 : file);
+}
+
+/* Under another name until it is whole */
+int attached_keep(const char *file, const void *data, size_t size)
+{
+	char path[PATH_MAX];
+	int fd, err = 0;
+	ssize_t n;
+
+	mkdir(ATTACHED_DIR, 0755);
+	fd = open(ATTACHED_DIR "/.object", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	n = write(fd, data, size);
+	if (n != (ssize_t)size)
+		err = n < 0 ? -errno : -ENOSPC;
+	close(fd);
+	kept_path(file, path, sizeof(path));
+	if (!err && rename(ATTACHED_DIR "/.object", path))
+		err = -errno;
+	if (err)
+		unlink(ATTACHED_DIR "/.object");
+	return err;
+}
+
+void attached_forget(const char *file)
+{
+	char path[PATH_MAX];
+
+	kept_path(file, path, sizeof(path));
+	unlink(path);
 }
 
 /* FNV-1a: nobody but root writes objects, so that none is made to look like another one. */

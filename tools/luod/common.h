@@ -32,6 +32,11 @@ bool attached_find(const char *compatible, struct attached *attached);
 bool attached_is(const struct attached *attached, uint32_t version, uint64_t digest);
 /* What is attached now is of this object. */
 void attached_note(const char *compatible, uint64_t digest, bool from_initrd);
+/* Where that is noted, and objects are that came with an initramfs: the root may not have them. */
+#define ATTACHED_DIR	"/run/luo"
+/* Leave the object of @file there, and remove it: 0 or -errno. */
+int attached_keep(const char *file, const void *data, size_t size);
+void attached_forget(const char *file);
 uint64_t object_digest(const void *data, size_t size);
 /* Whoever sees that what came from an initramfs is no longer what is on the disk says this. */
 #define INITRD_IS_STALE \

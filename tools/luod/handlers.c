@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Handlers: found on the disk, told by the luod of the kernel before, or loaded by a
- * client. Each that is attached is pinned, and its object stored, so that a luod that
+ * Handlers: found on the disk, left by an initramfs, told by the luod of the kernel before, or
+ * loaded by a client. Each that is attached is pinned, and its object stored, so that a luod that
  * died finds both again.
  */
 #include <errno.h>
@@ -221,31 +221,51 @@ static int read_file(const struct luo_handler_file *file)
 	return object;
 }
 
-static int propose_file(const struct luo_handler_file *file, void *ctx)
+static void propose(const struct luo_handler_file *file, bool on_disk)
 {
 	struct handler *handler;
-	char problem[ERROR_MAX];
 	int object;
 
-	(void)ctx;
-	if (file_problem(file, problem, sizeof(problem)))
-		log_text(LOG_ERR, "%s", problem);
-	if (file->error)
-		return 0;
 	if (!name_is_valid(file->name, strlen(file->name))) {
 		log_text(LOG_WARNING, "%s: no name for a handler", file->path);
-		return 0;
+		return;
 	}
 	object = read_file(file);
 	if (object < 0) {
 		log_text(LOG_ERR, "%s: %s", file->path, strerror(-object));
-		return 0;
+		return;
 	}
 	handler = handler_new(file->name, file->path, object);
 	if (handler)
-		handler->on_disk = true;
+		handler->on_disk = on_disk;
 	push(&candidates, handler);
+}
+
+static int propose_file(const struct luo_handler_file *file, void *ctx)
+{
+	char problem[ERROR_MAX];
+
+	(void)ctx;
+	if (file_problem(file, problem, sizeof(problem)))
+		log_text(LOG_ERR, "%s", problem);
+	if (!file->error)
+		propose(file, true);
 	return 0;
+}
+
+static int propose_left(const struct luo_handler_file *file, void *ctx)
+{
+	(void)ctx;
+	if (!file->error)
+		propose(file, false);
+	return 0;
+}
+
+/* luod has it, or another one for the same files: both are stored, where that can be. */
+static void settled(const struct handler *handler)
+{
+	if (handler->file && !strncmp(handler->file, ATTACHED_DIR "/", strlen(ATTACHED_DIR "/")))
+		attached_forget(handler->file);
 }
 
 /* Starting */
@@ -286,23 +306,28 @@ bool handler_forget(const char *name)
 
 void handlers_start(void)
 {
+	char *const left[] = { ATTACHED_DIR, NULL };
 	struct handler *handler;
 	bool stored;
 
 	take_up_restored();
-	if (luo_handler__find(luod.conf.handlers, propose_file, NULL))
+	if (luo_handler__find(luod.conf.handlers, propose_file, NULL) ||
+	    luo_handler__find(left, propose_left, NULL))
 		log_text(LOG_ERR, "not all handlers on the disk were looked for: no memory");
 	while ((handler = best_candidate())) {
 		unlink_from(&candidates, handler);
 		if (is_superseded(handler)) {
+			settled(handler);
 			handler_free(handler);
 			continue;
 		}
 		stored = handler_forget(handler->name);
 		push(&handlers, handler);
-		if (handler->compatible && !settle(handler, false))
+		if (handler->compatible && !settle(handler, false)) {
 			handler_store(handler);
-		else if (stored)
+			settled(handler);
+		} else if (stored) {
 			handler_unstore(handler->name);
+		}
 	}
 }
