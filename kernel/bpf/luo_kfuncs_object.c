@@ -37,19 +37,15 @@ __bpf_kfunc int bpf_luo_object_join(struct luo_bpf_ctx *ctx, const void *id__ign
  *           compared
  *
  * For files that come back without one another, in whatever sessions they are, as those of
- * a FIFO. The first that is frozen is the one, until it is unpreserved.
+ * a FIFO. The first that is frozen is the one, until that freeze is undone.
  *
  * Context: freeze.
- * Return: 0 if it is, -EBUSY if another one is, -ENOMEM.
+ * Return: 0 if it is, -EBUSY if another one is, -EINVAL if it is a part of an object by
+ * bpf_luo_object_join(), -ENOMEM.
  */
 __bpf_kfunc int bpf_luo_object_claim(struct luo_bpf_ctx *ctx, const void *id__ign)
 {
-	int err = luo_bpf_object_join(luo_bpf_file_of(ctx), id__ign, 0);
-
-	if (err == -EEXIST || err == -EXDEV)
-		return -EBUSY;
-	/* It is since an earlier freeze. */
-	return err == -EBUSY ? 0 : err;
+	return luo_bpf_object_claim(luo_bpf_file_of(ctx), id__ign);
 }
 
 /**

@@ -167,6 +167,7 @@ struct luo_bpf_opened {
  * @object:   before the kexec: what it is a part of, if it is
  * @part_list: in the parts of @object
  * @part:     which of them
+ * @claims:   it is so for this freeze only
  * @parts:    behind it: the files of the object that it stands for, if it does
  * @own:      behind it: its part of an object, to be compared with
  * @cred:     before the kexec: of who preserved it
@@ -189,6 +190,7 @@ struct luo_bpf_file {
 	struct luo_bpf_object *object;
 	struct list_head part_list;
 	u32 part;
+	bool claims;
 	struct luo_bpf_parts *parts;
 	const struct file *own;
 	const struct cred *cred;
@@ -247,6 +249,8 @@ void luo_bpf_shared_freeze(struct luo_bpf_handler *h);
 /* luo_bpf_object.c */
 int luo_bpf_object_init(void);
 int luo_bpf_object_join(struct luo_bpf_file *bf, const void *id, u32 part);
+int luo_bpf_object_claim(struct luo_bpf_file *bf, const void *id);
+void luo_bpf_object_unclaim(struct luo_bpf_file *bf);
 int luo_bpf_object_first(struct luo_bpf_file *bf, u64 *token);
 u32 luo_bpf_object_parts(struct luo_bpf_file *bf);
 int luo_bpf_object_set(struct luo_bpf_file *bf, struct file **files,

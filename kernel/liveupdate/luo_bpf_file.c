@@ -294,8 +294,10 @@ static int luo_bpf_freeze(struct liveupdate_file_op_args *args)
 	if (ops->freeze)
 		err = ops->freeze(&bf->ctx, args->file);
 	err = luo_bpf_exit_err(bf, err, args);
-	if (err)
+	if (err) {
+		luo_bpf_object_unclaim(bf);
 		return err;
+	}
 
 	luo_bpf_record_write(&bf->record, liveupdate_file_tag(args));
 	if (bf->handler->shared)
@@ -311,6 +313,7 @@ static void luo_bpf_unfreeze(struct liveupdate_file_op_args *args)
 	if (ops->unfreeze)
 		ops->unfreeze(&bf->ctx, args->file);
 	luo_bpf_exit(bf);
+	luo_bpf_object_unclaim(bf);
 }
 
 /* Behind the kexec */

@@ -72,7 +72,8 @@ static struct luo_bpf_object *luo_bpf_object_new(struct luo_bpf_file *bf,
 	if (!err)
 		return object;
 	kfree(object);
-	return ERR_PTR(err);
+	/* Whatever it is, -EBUSY too, comes from a lack of it. */
+	return ERR_PTR(-ENOMEM);
 }
 
 static int luo_bpf_object_room(struct luo_bpf_object *object,
@@ -138,12 +139,40 @@ static void luo_bpf_object_leave(struct luo_bpf_file *bf)
 	guard(mutex)(&luo_bpf_objects_lock);
 
 	bf->object = NULL;
+	bf->claims = false;
 	list_del(&bf->part_list);
 	if (!list_empty(&object->parts))
 		return;
 	rhashtable_remove_fast(&luo_bpf_objects, &object->node,
 			       luo_bpf_object_params);
 	kfree(object);
+}
+
+/**
+ * luo_bpf_object_claim - make a file the only one of an object, for this freeze
+ * @bf: the file, in freeze
+ * @id: the object; an address, which is not looked at
+ *
+ * Context: with the mutex of the session; may sleep.
+ * Return: 0, -EBUSY if another file is, -EINVAL if this one is a part of an object,
+ * -ENOMEM.
+ */
+int luo_bpf_object_claim(struct luo_bpf_file *bf, const void *id)
+{
+	int err;
+
+	if (bf->object)
+		return bf->claims ? 0 : -EINVAL;
+	err = luo_bpf_object_join(bf, id, 0);
+	bf->claims = !err;
+	return err == -EEXIST || err == -EXDEV ? -EBUSY : err;
+}
+
+/* The freeze is over: next time another one may come first, or this one be lost. */
+void luo_bpf_object_unclaim(struct luo_bpf_file *bf)
+{
+	if (bf->claims)
+		luo_bpf_object_leave(bf);
 }
 
 /**
