@@ -64,36 +64,13 @@ int LUO_PROG(freeze, struct luo_bpf_ctx *luo, struct file *file)
 	return luo_lost(luo, &state->lost, err ?: bpf_luo_pipe_save(luo, file));
 }
 
-/*
- * To open an end does not wait for the other one here. A writer needs a reader for the
- * moment: that is the retriever, who must be allowed to be one.
- */
-static struct file *open_end(struct luo_bpf_ctx *luo, const struct luo_path *path, int *err)
+/* To open an end does not wait for the other one here. */
+static int restore(struct luo_bpf_ctx *luo, const struct fifo_state *state)
 {
-	__u32 flags = luo->f_flags | O_NONBLOCK;
-	struct file *reader, *file;
-
-	if ((luo->f_flags & O_ACCMODE) != O_WRONLY)
-		return luo_path_open(luo, path, flags, err);
-	reader = luo_path_open(luo, path, (flags & ~O_ACCMODE), err);
-	if (!reader)
-		return NULL;
-	file = luo_path_open(luo, path, flags, err);
-	bpf_luo_put_file(reader, luo);
-	return file;
-}
-
-int LUO_PROG(retrieve, struct luo_bpf_ctx *luo)
-{
-	struct fifo_state *state = luo_state(luo, struct fifo_state);
 	struct file *file;
 	int err;
 
-	if (!state)
-		return bpf_luo_error(luo);
-	if (state->lost)
-		return luo_was_lost(luo, state->lost);
-	file = open_end(luo, &state->path, &err);
+	file = luo_path_open(luo, &state->path, luo->f_flags | O_NONBLOCK, &err);
 	if (!file)
 		return err;
 	if (state->slots)
@@ -103,6 +80,28 @@ int LUO_PROG(retrieve, struct luo_bpf_ctx *luo)
 		return err;
 	}
 	return bpf_luo_set_file(file, luo);
+}
+
+int LUO_PROG(retrieve, struct luo_bpf_ctx *luo)
+{
+	struct fifo_state *state = luo_state(luo, struct fifo_state);
+	struct file *reader;
+	int err;
+
+	if (!state)
+		return bpf_luo_error(luo);
+	if (state->lost)
+		return luo_was_lost(luo, state->lost);
+	if ((luo->f_flags & O_ACCMODE) != O_WRONLY)
+		return restore(luo, state);
+
+	/* A writer needs a reader for the moment: the retriever must be allowed to be one. */
+	reader = luo_path_open(luo, &state->path, (luo->f_flags & ~O_ACCMODE) | O_NONBLOCK, &err);
+	if (!reader)
+		return err;
+	err = restore(luo, state);
+	bpf_luo_put_file(reader, luo);
+	return err;
 }
 
 LUO_HANDLER fifo = {

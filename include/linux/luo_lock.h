@@ -13,6 +13,17 @@
 
 #define LUO_LOCK_MS 20
 
+/* Before another try: 0, or an errno as luo_lock_briefly(). */
+static inline int luo_wait_briefly(unsigned long end)
+{
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (time_after(jiffies, end))
+		return -EBUSY;
+	schedule_timeout_uninterruptible(1);
+	return 0;
+}
+
 /**
  * luo_lock_briefly - take a mutex that may not be to be had
  * @lock: held as a rule for much less than %LUO_LOCK_MS, but also by who waits for
@@ -26,14 +37,11 @@ static inline int luo_lock_briefly(struct mutex *lock)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(LUO_LOCK_MS);
 
-	while (!mutex_trylock(lock)) {
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		if (time_after(jiffies, end))
-			return -EBUSY;
-		schedule_timeout_uninterruptible(1);
-	}
-	return 0;
+	int err = 0;
+
+	while (!err && !mutex_trylock(lock))
+		err = luo_wait_briefly(end);
+	return err;
 }
 
 #endif /* _LINUX_LUO_LOCK_H */

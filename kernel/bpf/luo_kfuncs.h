@@ -79,6 +79,9 @@ struct file **luo_bpf_opened(struct luo_bpf_file *bf, struct file *file);
 struct file *luo_bpf_not_own(struct file *file);
 u32 luo_bpf_open_flags(u32 flags);
 
+/* luo_kfuncs_pipe.c */
+int luo_bpf_fifo_wait(struct inode *inode);
+
 /* luo_kfuncs_path.c */
 bool luo_bpf_fs_lasts(const struct super_block *sb);
 

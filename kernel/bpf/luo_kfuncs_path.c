@@ -279,6 +279,8 @@ static struct file *luo_bpf_open_it(struct luo_bpf_file *bf,
 	if (was->type == S_IFIFO)
 		flags &= ~O_DIRECT;
 	err = luo_bpf_verify(bf, &path, was);
+	if (!err && was->type == S_IFIFO)
+		err = luo_bpf_fifo_wait(d_backing_inode(path.dentry));
 	if (err)
 		file = ERR_PTR(err);
 	else

@@ -182,6 +182,7 @@ static struct pipe_buffer *luo_pipe_load(struct luo_bpf_record *rec, int nr)
 	return bufs;
 }
 
+/* fcntl(2) waits for the pipe for as long as that takes; so not while others are at it. */
 static int luo_pipe_resize(struct luo_bpf_file *bf, struct file *file, u32 slots)
 {
 	struct pipe_inode_info *pipe = get_pipe_info(file, false);
@@ -189,6 +190,10 @@ static int luo_pipe_resize(struct luo_bpf_file *bf, struct file *file, u32 slots
 
 	if (pipe->max_usage == slots)
 		return 0;
+	ret = luo_lock_briefly(&pipe->mutex);
+	if (ret)
+		return ret;
+	mutex_unlock(&pipe->mutex);
 	ret = pipe_fcntl(file, F_SETPIPE_SZ, slots << PAGE_SHIFT);
 	if (ret == -EPERM)
 		luo_bpf_message(bf, "a pipe of %u pages is more than who retrieves it may have",
@@ -251,6 +256,46 @@ static int luo_pipe_fill(struct luo_bpf_file *bf, struct file *file, u32 slots)
 		luo_bpf_message(bf, "others are at the pipe, or have filled it again");
 	luo_pipe_drop(bufs, err ? nr : 0);
 	return err;
+}
+
+static bool luo_fifo_is_busy(struct inode *inode)
+{
+	guard(spinlock)(&inode->i_lock);
+
+	return inode->i_pipe && mutex_is_locked(&inode->i_pipe->mutex);
+}
+
+/**
+ * luo_bpf_fifo_wait - wait until open(2) of a FIFO has not to wait
+ * @inode: the FIFO
+ *
+ * Who writes to one, and waits for a page of his memory meanwhile, has it for as long as
+ * he likes; whoever opens it can't be interrupted. He can begin to right after this, too,
+ * but not at the time of his choice.
+ *
+ * Context: may sleep.
+ * Return: 0, -EBUSY if another task is at it and does not end, -EINTR if the task is being
+ * killed.
+ */
+int luo_bpf_fifo_wait(struct inode *inode)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(LUO_LOCK_MS);
+	int err = 0;
+
+	while (!err && luo_fifo_is_busy(inode))
+		err = luo_wait_briefly(end);
+	return err;
+}
+
+/* How many of those who have it open are the program itself */
+static unsigned int luo_pipe_opened(struct luo_bpf_file *bf,
+				    const struct pipe_inode_info *pipe)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < bf->opened->nr; i++)
+		nr += get_pipe_info(bf->opened->files[i], false) == pipe;
+	return nr;
 }
 
 __bpf_kfunc_start_defs();
@@ -381,7 +426,7 @@ __bpf_kfunc int bpf_luo_pipe_fill(struct file *file, struct luo_bpf_ctx *ctx, u3
 	if (!pipe || !luo_bpf_opened(bf, file))
 		return -EACCES;
 	/* Others who have it open keep the size that they have given it. */
-	if (READ_ONCE(pipe->files) > 1)
+	if (READ_ONCE(pipe->files) > luo_pipe_opened(bf, pipe))
 		slots = max(slots, READ_ONCE(pipe->max_usage));
 	return luo_pipe_fill(bf, file, slots);
 }

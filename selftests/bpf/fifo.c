@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "busy.h"
 #include "handler.h"
 #include "orders.h"
 #include "tap.h"
@@ -22,7 +23,7 @@
 enum { READER, WRITER, BOTH, ENDS };
 
 /* Tokens of those that are alone */
-enum { ALONE_READER = 10, ALONE_WRITER, REPLACED, SIZED, PACKETS, OPENED, WAITED, TWO };
+enum { ALONE_READER = 10, ALONE_WRITER, REPLACED, SIZED, SMALL, PACKETS, OPENED, HELD, WAITED, TWO };
 
 #define PAGE 4096
 
@@ -102,6 +103,12 @@ static void leave(void)
 	put(fd, "thing");
 	must(fcntl(fd, F_SETPIPE_SZ, 4 * PAGE), "F_SETPIPE_SZ");
 
+	make("/data/small", READER);
+	fd = make("/data/small", WRITER);
+	put(fd, "small");
+	must(fcntl(fd, F_SETPIPE_SZ, 4 * PAGE), "F_SETPIPE_SZ");
+	preserve(session, fd, SMALL);
+
 	fd = make("/data/packets", BOTH);
 	must(fcntl(fd, F_SETFL, O_DIRECT), "F_SETFL");
 	put(fd, "one");
@@ -109,6 +116,7 @@ static void leave(void)
 	preserve(session, fd, PACKETS);
 
 	make_left("/data/opened", "before", OPENED);
+	make_left("/data/held", "held", HELD);
 	make_left("/data/waited", "at last", WAITED);
 
 	/* In two sessions, with one that is not preserved */
@@ -226,6 +234,11 @@ static void check_left(void)
 
 	check(fd >= 0 && gives(fd, "something"), "what was left is there");
 	check_eq(fcntl(fd, F_GETPIPE_SZ), 4 * PAGE, "and how much it can hold");
+	fd = luo_session__retrieve_fd(session, SMALL);
+	other = make("/data/small", READER);
+	check(fd >= 0 && gives(other, "small"), "from a writer alone, too");
+	check_eq(fcntl(other, F_GETPIPE_SZ), 4 * PAGE, "and how much it can hold");
+	close(other);
 	fd = luo_session__retrieve_fd(session, PACKETS);
 	check(fd >= 0 && gives(fd, "one") && gives(fd, "two"), "packets are packets");
 
@@ -242,6 +255,21 @@ static void check_left(void)
 	check(luo_session__retrieve_fd(session, WAITED) >= 0, "while somebody waits for it");
 	must(waitpid(pid, &status, 0) == pid ? 0 : -errno, "waitpid");
 	check_eq(status, 0, "who is woken");
+}
+
+/* Nobody waits for who does not end, and asks again later. */
+static void check_held(void)
+{
+	pid_t pid = hold_pipe(make("/data/held", BOTH));
+	int fd;
+
+	handler_log_mark();
+	check_eq(luo_session__retrieve_fd(session, HELD), -EBUSY, "while another task is at it");
+	check(handler_logged("can't be opened"), "the report says so");
+	kill(pid, SIGKILL);
+	must(waitpid(pid, NULL, 0) == pid ? 0 : -errno, "waitpid");
+	fd = luo_session__retrieve_fd(session, HELD);
+	check(fd >= 0 && gives(fd, "held"), "and when that has ended, it comes");
 }
 
 static void check_two(void)
@@ -272,6 +300,7 @@ static void after(void)
 	check_orders();
 	check_alone();
 	check_left();
+	check_held();
 	check_two();
 	check_refused();
 	check_eq(luo_session__finish(session), 0, "finish");

@@ -22,6 +22,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "busy.h"
 #include "handler.h"
 #include "kho.h"
 #include "progs/probe.h"
@@ -37,21 +38,6 @@
 #define EPOLL_BUSY 121
 #define INOTIFY 130
 
-/* Waits until @child sleeps, which it does in one place only. */
-static void wait_for_sleep(pid_t child)
-{
-	char path[64], text[256], *state;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", child);
-	for (int asleep = 0; asleep < 20; usleep(5000)) {
-		must(read_file(path, text, sizeof(text)), "%s", path);
-		state = strrchr(text, ')');
-		if (!state || state[2] == 'Z')
-			tap_bail("the child that should sleep has ended: %s", text);
-		asleep = state[2] == 'S' || state[2] == 'D' ? asleep + 1 : 0;
-	}
-}
-
 static void pair(int type, int fds[2])
 {
 	must(socketpair(AF_UNIX, type, 0, fds) ? -errno : 0, "socketpair");
@@ -59,19 +45,9 @@ static void pair(int type, int fds[2])
 
 /* What is done to two ends that are preserved already */
 
-/* Who waits for the idle socket holds the mutex of the pipe. */
 static void splice_into(const int fds[2])
 {
-	int idle[2];
-	pid_t child;
-
-	pair(SOCK_STREAM, idle);
-	child = must(fork(), "fork");
-	if (!child) {
-		splice(idle[0], NULL, fds[1], NULL, 4096, 0);
-		_exit(1);
-	}
-	wait_for_sleep(child);
+	hold_pipe(fds[1]);
 }
 
 /* More than the handler takes, of one page */

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "busy.h"
+#include "tap.h"
+#include "vm.h"
+
+void wait_for_sleep(pid_t child)
+{
+	char path[64], text[256], *state;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", child);
+	for (int asleep = 0; asleep < 20; usleep(5000)) {
+		must(read_file(path, text, sizeof(text)), "%s", path);
+		state = strrchr(text, ')');
+		if (!state || state[2] == 'Z')
+			tap_bail("the child that should sleep has ended: %s", text);
+		asleep = state[2] == 'S' || state[2] == 'D' ? asleep + 1 : 0;
+	}
+}
+
+/* Who waits for the idle socket has it. */
+pid_t hold_pipe(int fd)
+{
+	int idle[2];
+	pid_t child;
+
+	must(socketpair(AF_UNIX, SOCK_STREAM, 0, idle) ? -errno : 0, "socketpair");
+	child = must(fork(), "fork");
+	if (!child) {
+		splice(idle[0], NULL, fd, NULL, 4096, 0);
+		_exit(1);
+	}
+	wait_for_sleep(child);
+	return child;
+}
