@@ -113,8 +113,9 @@ static int luo_bpf_decode_err(long err)
 	}
 }
 
-static struct dentry *luo_bpf_decode(struct luo_bpf_fs *fs,
-				     struct luo_bpf_inode_ser *ser)
+static struct dentry *
+luo_bpf_decode_if(struct luo_bpf_fs *fs, struct luo_bpf_inode_ser *ser,
+		  int (*acceptable)(void *, struct dentry *))
 {
 	struct dentry *dentry = NULL;
 	struct inode *inode;
@@ -125,7 +126,7 @@ static struct dentry *luo_bpf_decode(struct luo_bpf_fs *fs,
 						(struct fid *)ser->handle,
 						ser->handle_bytes / sizeof(u32),
 						ser->handle_type, 0,
-						luo_bpf_seen, fs);
+						acceptable, fs);
 	if (IS_ERR_OR_NULL(dentry))
 		return ERR_PTR(luo_bpf_decode_err(PTR_ERR(dentry)));
 
@@ -134,6 +135,25 @@ static struct dentry *luo_bpf_decode(struct luo_bpf_fs *fs,
 		return dentry;
 	dput(dentry);
 	return ERR_PTR(-ESTALE);
+}
+
+static struct dentry *luo_bpf_decode(struct luo_bpf_fs *fs,
+				     struct luo_bpf_inode_ser *ser)
+{
+	struct dentry *dentry = luo_bpf_decode_if(fs, ser, luo_bpf_seen);
+
+	if (dentry != ERR_PTR(-ESTALE))
+		return dentry;
+
+	/*
+	 * One whose directory the handle does not have, or that is in another one by
+	 * now, is no more to be seen than one that was deleted; but it is there.
+	 */
+	dentry = luo_bpf_decode_if(fs, ser, NULL);
+	if (IS_ERR(dentry))
+		return dentry;
+	dput(dentry);
+	return ERR_PTR(-EACCES);
 }
 
 /* Through one of the mounts that lead there: idmapped ones differ in who may what. */

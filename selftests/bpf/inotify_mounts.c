@@ -20,6 +20,8 @@
 
 #define ZRAM "/dev/zram0"
 #define UUID_AT (1024 + 104)	/* in the super block of ext2 and ext4 */
+/* Watched when it had no name in memory: the handle says not where it is. */
+#define FORGOTTEN "/data/c/forgotten"
 #define OTHER "/selftests/bpf_inotify_mounts"
 
 enum { FILE_A = 1, DIR_A, NESTED, FILE_B, DIR_B, B, ALONE, HIDDEN };
@@ -71,6 +73,18 @@ static void make_parts(const char *name)
 		must(watch_add(inotify, watches[i].path, watches[i].mask) == i + 1 ? 0 : -EBADMSG,
 		     "the descriptors are not in a row");
 	preserve(name, inotify);
+}
+
+/* Before the others, whose names are to be there */
+static void make_forgotten(void)
+{
+	int inotify = new_inotify();
+
+	make_file(FORGOTTEN);
+	watch_add(inotify, FORGOTTEN, IN_MODIFY | IN_DELETE_SELF);
+	sync();
+	check_eq(write_file("/proc/sys/vm/drop_caches", "2"), 0, "forget names");
+	preserve("forgotten", inotify);
 }
 
 /* By turns on two file systems */
@@ -159,6 +173,7 @@ static void before(void)
 		must(mkdir(dirs[i], 0755) ? -errno : 0, "mkdir %s", dirs[i]);
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
 		make_file(files[i]);
+	make_forgotten();
 	make_parts("parts");
 	make_parts("all");
 	make_copied("copy");
@@ -285,6 +300,9 @@ static void check_parts(void)
 	inotify = retrieve(&session, "parts");
 	check_end(inotify, HIDDEN, 0, "what is in none of the parts ends");
 	check_shared(inotify);
+	finish(session, inotify);
+	inotify = retrieve(&session, "forgotten");
+	check_end(inotify, 1, 0, "what may be in any of them ends, and was not deleted");
 	finish(session, inotify);
 }
 
