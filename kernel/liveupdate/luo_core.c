@@ -24,8 +24,11 @@
 #include <linux/kstrtox.h>
 #include <linux/moduleparam.h>
 #include <linux/rwsem.h>
-#include <linux/sysfs.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/string.h>
+#include <linux/sysfs.h>
+#include <linux/wait.h>
 
 #include "luo_internal.h"
 
@@ -42,6 +45,14 @@ static bool luo_enabled __ro_after_init;
  */
 static DECLARE_RWSEM(luo_quiesce);
 static bool luo_rebooting;
+
+/*
+ * What is under way when a kexec is asked for has so long to end: it may wait for memory,
+ * or for a program that serves a file system. Meanwhile no other begins.
+ */
+#define LUO_DRAIN_S 30
+static bool luo_draining;
+static DECLARE_WAIT_QUEUE_HEAD(luo_drained);
 
 /* What the next kernel finds, and a checked copy of what this one found. */
 static struct luo_ser *luo_out;
@@ -120,8 +131,11 @@ EXPORT_SYMBOL_GPL(liveupdate_abi_mainline);
 /* Every operation stands between luo_enter() and luo_exit(). */
 int luo_enter(void)
 {
-	int err = down_read_killable(&luo_quiesce);
+	int err = 0;
 
+	if (unlikely(READ_ONCE(luo_draining)))
+		err = wait_event_killable(luo_drained, !READ_ONCE(luo_draining));
+	err = err ?: down_read_killable(&luo_quiesce);
 	if (err)
 		return err;
 	if (luo_rebooting) {
@@ -182,6 +196,32 @@ static int luo_hand_over(void)
 	return 0;
 }
 
+/* Take luo_quiesce for writing, if all that is under way ends. */
+static int luo_drain(void)
+{
+	const unsigned long end = jiffies + LUO_DRAIN_S * HZ;
+	int err = 0;
+
+	if (down_write_trylock(&luo_quiesce))
+		return 0;
+
+	WRITE_ONCE(luo_draining, true);
+	while (!err && !down_write_trylock(&luo_quiesce)) {
+		if (fatal_signal_pending(current))
+			err = -EINTR;
+		else if (time_after(jiffies, end))
+			err = -EBUSY;
+		else
+			schedule_timeout_uninterruptible(1);
+	}
+	WRITE_ONCE(luo_draining, false);
+	wake_up_all(&luo_drained);
+	if (err == -EBUSY)
+		pr_err("kexec refused: an operation on a session has not ended within %u s; look for tasks in liveupdate ioctls (/proc/PID/stack), end them and try again\n",
+		       LUO_DRAIN_S);
+	return err;
+}
+
 /**
  * liveupdate_reboot - freeze all that is preserved and hand it over
  *
@@ -193,9 +233,9 @@ static int luo_hand_over(void)
  * closing a session undoes nothing.
  *
  * Context: process context, with the lock on the kexec image; may sleep. Waits
- * for operations under way, killably.
+ * for operations under way, killably and for %LUO_DRAIN_S at most.
  * Return: 0, what a handler's freeze returned, -EINVAL if the loaded image can't
- * take anything over, -EINTR.
+ * take anything over, -EBUSY if an operation under way does not end, -EINTR.
  */
 int liveupdate_reboot(void)
 {
@@ -205,7 +245,7 @@ int liveupdate_reboot(void)
 		return 0;
 
 	trace_luo_reboot_start(luo_out);
-	err = down_write_killable(&luo_quiesce);
+	err = luo_drain();
 	if (!err) {
 		err = luo_hand_over();
 		up_write(&luo_quiesce);

@@ -45,6 +45,10 @@ FAIL_PARAM(freeze);
 FAIL_PARAM(retrieve);
 FAIL_PARAM(can_finish);
 
+/* Its preserve does not end as long as this is so. */
+static unsigned long hang_preserve;
+module_param(hang_preserve, ulong, 0644);
+
 /* Log nothing: for who counts instructions. */
 static bool quiet;
 module_param(quiet, bool, 0444);
@@ -158,6 +162,8 @@ static int luo_test_preserve(struct liveupdate_file_op_args *args)
 	struct luo_test_ser *ser;
 
 	luo_test_log("preserve %llu\n", number);
+	while (number && number == READ_ONCE(hang_preserve))
+		schedule_timeout_uninterruptible(1);
 	if (number && number == fail_preserve)
 		return -EIO;
 	ser = kho_alloc_preserve(sizeof(*ser));
