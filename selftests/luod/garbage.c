@@ -157,6 +157,29 @@ static void check_deaf(void)
 	close(other);
 }
 
+/* Sessions that are not read either are descriptors of luod's. */
+static void check_deaf_sessions(void)
+{
+	int client = agent_connect(), other = agent_connect(), before, most = 0;
+	char line[64];
+
+	agent_ok(other, "{\"cmd\":\"HELLO\",\"version\":1}", "deaf: luod serves");
+	before = luod_fds();
+	for (int i = 0; i < 2000; i++) {
+		int n = snprintf(line, sizeof(line),
+				 "{\"cmd\":\"CREATE\",\"id\":\"deaf-%d\"}\n", i);
+
+		if (send(client, line, n, MSG_NOSIGNAL) < 0)
+			break;
+		if (i % 100 == 99 && luod_fds() > most)
+			most = luod_fds();
+	}
+	agent_ok(other, "{\"cmd\":\"HELLO\",\"version\":1}", "deaf to sessions: others are served");
+	check(most - before < 50, "deaf to sessions: luod has not all of them: %d", most - before);
+	close(client);
+	close(other);
+}
+
 static void check_crowd(void)
 {
 	struct rlimit limit = { 4096, 4096 };
@@ -224,6 +247,7 @@ int main(void)
 	check_half();
 	check_descriptors();
 	check_deaf();
+	check_deaf_sessions();
 	check_crowd();
 	check_strangers();
 	client = agent_connect();

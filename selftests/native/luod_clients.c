@@ -18,6 +18,8 @@
 
 #include "kselftest.h"
 
+#define SLOW 80		/* descriptors, 16 at a time: more than one user may have */
+
 static int luod_fds(void)
 {
 	struct dirent *entry;
@@ -48,11 +50,14 @@ static int slow_to_close(int *peer)
 	struct sockaddr_in address = { .sin_family = AF_INET,
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct linger linger = { 1, 60 };
+	int small = 4096;
 	socklen_t len = sizeof(address);
 	static char data[65536];
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	if (bind(listener, (struct sockaddr *)&address, len) || listen(listener, 1) ||
 	    getsockname(listener, (struct sockaddr *)&address, &len) ||
 	    connect(fd, (struct sockaddr *)&address, len) ||
@@ -94,6 +99,43 @@ static void test_slow_close(void)
 	}
 	for (int i = 0; i < 4; i++)
 		close(peers[i]);
+	close(client);
+}
+
+/* One user can have so many closed at a time; then he is served no more, until they are. */
+static void test_slow_closes(void)
+{
+	int client = dial(), other, fds[SLOW], peers[SLOW], before;
+
+	say(client, "{\"cmd\":\"HELLO\",\"version\":1}");
+	hear(client, "\"ok\"", NULL);
+	before = luod_fds();
+	for (int i = 0; i < SLOW; i++)
+		fds[i] = slow_to_close(&peers[i]);
+	for (int i = 0; i < SLOW; i += 16) {
+		kill(luod_pid, SIGSTOP);
+		say_with(client, fds + i, 16, "{\"cmd\":\"LIST\"}\n");
+		for (int j = i; j < i + 16; j++)
+			close(fds[j]);
+		kill(luod_pid, SIGCONT);
+		hear(client, "EBADF", NULL);
+	}
+	say(client, "{\"cmd\":\"LIST\"}");
+	hear(client, "(the end)", NULL);
+	close(client);
+	other = dial();
+	say(other, "{\"cmd\":\"LIST\"}");
+	hear(other, "(the end)", NULL);
+	close(other);
+	for (int i = 0; i < SLOW; i++)
+		close(peers[i]);
+	if (!becomes(before - 1)) {
+		ksft_print_msg("%d descriptors, should be %d\n", luod_fds(), before - 1);
+		good = false;
+	}
+	client = dial();
+	say(client, "{\"cmd\":\"LIST\"}");
+	hear(client, "\"ok\"", NULL);
 	close(client);
 }
 
@@ -298,6 +340,7 @@ int main(void)
 {
 	static const struct luod_test tests[] = {
 		{ "descriptors that are slow to close", test_slow_close, false },
+		{ "more of them than one user may send", test_slow_closes, false },
 		{ "descriptors are closed", test_descriptors, false },
 		{ "no descriptor is left for a client", test_no_descriptors, false },
 		{ "what is no message", test_garbage, false },

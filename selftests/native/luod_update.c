@@ -59,7 +59,9 @@ static void test_blind(void)
 	say(operator, "{\"cmd\":\"UPDATE\"}");
 	hear(operator, "\"UPDATE\"", "EOPNOTSUPP", "can't be listed", NULL);
 	say(operator, "{\"cmd\":\"UPDATE\",\"dry_run\":true}");
-	hear(operator, "\"ok\"", "\"refused\":\"EOPNOTSUPP\"", NULL);
+	hear(operator, "\"ok\"", "\"lost\":null", "\"refused\":\"EOPNOTSUPP\"", NULL);
+	say(operator, "{\"cmd\":\"UPDATE\",\"dry_run\":true,\"force\":true}");
+	hear(operator, "\"ok\"", "\"lost\":null", "\"refused\":null", NULL);
 	say(operator, "{\"cmd\":\"UPDATE\",\"force\":true}");
 	close(start_of(client));
 	say(client, "{\"cmd\":\"READY\"}");

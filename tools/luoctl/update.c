@@ -119,13 +119,16 @@ static struct request update_request(const struct args *args)
 	return request;
 }
 
-/* What luod says of an update that it was only asked about; false if it does not. */
+/*
+ * What luod says of an update that it was only asked about; false if it does not. No @lost: it
+ * does not know.
+ */
 static bool take_losses(struct json_object *answer, struct json_object **lost,
 			const char **refused)
 {
 	*refused = get_string(answer, "refused");
 	return json_object_object_get_ex(answer, "lost", lost) &&
-	       json_object_is_type(*lost, json_type_array);
+	       (!*lost || json_object_is_type(*lost, json_type_array));
 }
 
 static void print_losses(struct json_object *answer, struct json_object *lost,
@@ -136,7 +139,10 @@ static void print_losses(struct json_object *answer, struct json_object *lost,
 	};
 	struct json_object *subscribers = json_object_object_get(answer, "subscribers");
 
-	if (json_object_array_length(lost))
+	if (!lost)
+		puts("What would be lost is not known: luod can't list the kernel's sessions, "
+		     "its log says why.");
+	else if (json_object_array_length(lost))
 		print_table(columns, NR(columns), lost);
 	else
 		puts("Nothing would be lost.");
@@ -160,7 +166,9 @@ static int after_dry_run(const struct args *args, struct json_object *answer)
 	}
 	if (!args->json)
 		print_losses(answer, lost, refused);
-	return refused ? CODE_FAILED : json_object_array_length(lost) ? CODE_LOSS : CODE_OK;
+	if (refused || !lost)
+		return CODE_FAILED;
+	return json_object_array_length(lost) ? CODE_LOSS : CODE_OK;
 }
 
 static void print_line(struct json_object *json)

@@ -15,6 +15,7 @@
 #include "luod.h"
 
 #define OUT_MAX			(1 << 20)
+#define OUT_FDS_MAX		16
 #define MESSAGE_TIME_US		(10 * 1000 * 1000)
 /* Then it is the others' turn. */
 #define MESSAGES_AT_ONCE	16
@@ -73,11 +74,17 @@ static ssize_t out_send(int socket, struct out *out)
 		memcpy(CMSG_DATA(cmsg), &out->fd, sizeof(out->fd));
 	}
 	n = sendmsg(socket, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (n > 0 && out->fd >= 0) {
-		close(out->fd);
-		out->fd = -1;
-	}
 	return n < 0 ? -errno : n;
+}
+
+/* With the first byte it has gone. */
+static void out_close(struct client *client, struct out *out)
+{
+	if (out->fd < 0)
+		return;
+	close(out->fd);
+	out->fd = -1;
+	client->out_fds--;
 }
 
 static void client_flush(struct client *client)
@@ -92,6 +99,8 @@ static void client_flush(struct client *client)
 			client_kill(client, NULL);
 			return;
 		}
+		if (n)
+			out_close(client, out);
 		out->done += n;
 		client->out_bytes -= n;
 		if (out->done < out->len)
@@ -131,7 +140,8 @@ void client_send(struct client *client, struct json_object *message, int fd)
 	json_object_put(message);
 	if (client->dead)
 		return;
-	if (!out || client->out_bytes + out->len > OUT_MAX) {
+	if (!out || client->out_bytes + out->len > OUT_MAX ||
+	    client->out_fds + (out->fd >= 0) > OUT_FDS_MAX) {
 		client_kill(client, out ? "it does not read what it gets" : "no memory");
 		out_free(out);
 		return;
@@ -140,6 +150,7 @@ void client_send(struct client *client, struct json_object *message, int fd)
 		last = &(*last)->next;
 	*last = out;
 	client->out_bytes += out->len;
+	client->out_fds += out->fd >= 0;
 	client_flush(client);
 }
 
@@ -181,7 +192,7 @@ static void take_fds(struct client *client, struct msghdr *msg)
 				client->fds[client->fd_count++] = fds[i];
 			} else {
 				client->fds_lost = true;
-				close_elsewhere(fds[i]);
+				close_elsewhere(fds[i], client->peer.uid);
 			}
 		}
 	}
@@ -213,7 +224,7 @@ static ssize_t receive(struct client *client, size_t len)
 static void forget_message(struct client *client)
 {
 	for (int i = 0; i < client->fd_count; i++)
-		close_elsewhere(client->fds[i]);
+		close_elsewhere(client->fds[i], client->peer.uid);
 	client->fd_count = 0;
 	client->fds_lost = false;
 	client->in_len = 0;
@@ -253,6 +264,10 @@ static bool read_some(struct client *client)
 	ssize_t n = recv(client->fd, ahead, room, MSG_PEEK | MSG_DONTWAIT);
 	char *end;
 
+	if (n > 0 && closes_too_many(client->peer.uid)) {
+		client_kill(client, "too many descriptors that its user has sent do not close");
+		return false;
+	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n > 0 && !client->in)

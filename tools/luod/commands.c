@@ -427,7 +427,7 @@ void command_run(struct client *client, const char *line, size_t len, int *fds, 
 		close(call.answer_fd);
 	for (int i = 0; i < fd_count; i++) {
 		if (call.fds[i] >= 0)
-			close_elsewhere(call.fds[i]);
+			close_elsewhere(call.fds[i], client->peer.uid);
 	}
 	if (!call.request.object)
 		client_end(client);

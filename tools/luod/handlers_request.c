@@ -22,7 +22,8 @@ static struct handler *from_client(const char *name, int fd, char message[ERROR_
 	struct handler *handler;
 
 	if (object < 0) {
-		*err = fail(message, object, name, "the descriptor must be of a file, of 16 MiB at most");
+		*err = fail(message, object, name, object == -EOPNOTSUPP ? IS_SERVED :
+			    "the descriptor must be of a file, of 16 MiB at most");
 		return NULL;
 	}
 	handler = handler_new(name, NULL, object);

@@ -56,6 +56,10 @@ int kexec_load(int kernel, int initrd, const char *cmdline, bool reuse, char mes
 	unsigned long flags = initrd < 0 ? KEXEC_FILE_NO_INITRAMFS : 0;
 	int n;
 
+	if (is_served_by_program(kernel) || (initrd >= 0 && is_served_by_program(initrd))) {
+		snprintf(message, ERROR_MAX, "kernel or initrd: " IS_SERVED);
+		return -EOPNOTSUPP;
+	}
 	if (reuse)
 		read_text("/proc/cmdline", running, sizeof(running));
 	n = snprintf(line, sizeof(line), "%s%s%s", running, *running && cmdline ? " " : "",

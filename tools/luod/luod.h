@@ -151,6 +151,7 @@ struct client {
 	bool fds_lost;			/* there were more */
 	struct out *out;		/* what is not sent yet */
 	size_t out_bytes;
+	size_t out_fds;
 	bool closing;			/* once that is sent */
 	bool dead;
 	char *subscription;		/* the id */
@@ -165,8 +166,10 @@ void client_end(struct client *client);
 /* One line that says no, to a connection that is not served. */
 void client_refuse(int fd, int err, const char *text);
 
-/* closer.c: close @fd, that a client sent, without waiting for it */
-void close_elsewhere(int fd);
+/* closer.c: close @fd, that a client of @uid sent, without waiting for it */
+void close_elsewhere(int fd, uid_t uid);
+/* So many of this user are not closed yet that he is to send no more. */
+bool closes_too_many(uid_t uid);
 
 /* commands.c */
 struct call {
@@ -308,6 +311,9 @@ int handlers_unload(const char *name, char message[ERROR_MAX]);
 struct json_object *handlers_list(const char *after, size_t limit, struct json_object **next);
 
 /* object.c: a handler's object file, in memory */
+/* To read it waits for the program that serves its file system (FUSE), as long as that likes. */
+bool is_served_by_program(int fd);
+#define IS_SERVED "it is on a file system that a program serves (FUSE): copy it to another one"
 /* A memfd with what @fd has, or -errno */
 int object_copy(int fd);
 int object_empty(void);

@@ -2,12 +2,14 @@
 /* A handler's object, in a memfd: it can be stored, and carried over. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "common.h"
@@ -44,6 +46,13 @@ static int copy_all(int to, int from, off_t size)
 	return 0;
 }
 
+bool is_served_by_program(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) && (unsigned int)fs.f_type == FUSE_SUPER_MAGIC;
+}
+
 int object_copy(int fd)
 {
 	struct stat st;
@@ -53,6 +62,8 @@ int object_copy(int fd)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
+	if (is_served_by_program(fd))
+		return -EOPNOTSUPP;
 	if (!st.st_size || st.st_size > OBJECT_MAX)
 		return -EFBIG;
 	object = object_empty();

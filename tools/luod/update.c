@@ -276,7 +276,10 @@ static int dry_run(struct call *call, int err)
 {
 	struct json_object *lost = json_object_new_array();
 
-	device_list(add_if_lost, lost);
+	if (device_list(add_if_lost, lost)) {
+		json_object_put(lost);
+		lost = NULL;
+	}
 	json_object_object_add(call->answer, "lost", lost);
 	json_object_object_add(call->answer, "subscribers", participants_would());
 	message_add_string(call->answer, "refused", err ? errno_name(-err) : NULL);
