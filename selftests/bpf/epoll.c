@@ -5,14 +5,17 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "busy.h"
 #include "handler.h"
 #include "tap.h"
 #include "vm.h"
@@ -282,12 +285,29 @@ static void check_many(struct luo_device *device)
 	check_eq(luo_session__finish(session), 0, "finish");
 }
 
+/* Nobody waits for who has the one inside and does not end, and asks again later. */
+static void check_nested_held(struct luo_session *session, int inner)
+{
+	int epoll = retrieve(session, 1);
+	uint64_t value;
+	pid_t pid;
+
+	add_to(inner);
+	pid = hold_epoll(epoll);
+	check_eq(luo_session__retrieve_fd(session, NESTS), -EBUSY, "while one inside is held");
+	kill(pid, SIGKILL);
+	must(waitpid(pid, NULL, 0) == pid ? 0 : -errno, "waitpid");
+	must(read(inner, &value, sizeof(value)) == sizeof(value) ? 0 : -errno, "read");
+}
+
 static void check_nested(struct luo_device *device)
 {
 	struct luo_session *session = session_retrieve(device, "nested");
-	int outer = retrieve(session, NESTS), inner = retrieve(session, 0);
+	int inner = retrieve(session, 0), outer;
 	struct epoll_event got;
 
+	check_nested_held(session, inner);
+	outer = retrieve(session, NESTS);
 	check_eq(epoll_wait(outer, &got, 1, 0), 0, "%d in one another: nothing yet", NESTS);
 	add_to(inner);
 	check_eq(epoll_wait(outer, &got, 1, 0), 1, "and what happens inside is seen outside");

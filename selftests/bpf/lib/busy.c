@@ -2,9 +2,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "busy.h"
@@ -35,6 +40,53 @@ pid_t hold_pipe(int fd)
 	child = must(fork(), "fork");
 	if (!child) {
 		splice(idle[0], NULL, fd, NULL, 4096, 0);
+		_exit(1);
+	}
+	wait_for_sleep(child);
+	return child;
+}
+
+/* Memory that does not come; or NULL */
+static void *held_back(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int uffd = syscall(SYS_userfaultfd, 0);
+
+	range.range.start = (unsigned long)page;
+	range.range.len = 4096;
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) || ioctl(uffd, UFFDIO_REGISTER, &range))
+		return NULL;
+	return page;
+}
+
+/* Who writes events there */
+pid_t hold_epoll(int epoll)
+{
+	pid_t child = must(fork(), "fork");
+	void *page;
+
+	if (!child) {
+		page = held_back();
+		if (page)
+			epoll_wait(epoll, page, 1, -1);
+		_exit(1);
+	}
+	wait_for_sleep(child);
+	return child;
+}
+
+/* Who writes to it from there */
+pid_t hold_file(int fd)
+{
+	pid_t child = must(fork(), "fork");
+	void *page;
+
+	if (!child) {
+		page = held_back();
+		if (page)
+			(void)!write(fd, page, 4096);
 		_exit(1);
 	}
 	wait_for_sleep(child);

@@ -9,5 +9,8 @@
 void wait_for_sleep(pid_t child);
 /* A child that has the mutex of the pipe that can be written to by @fd, until it is killed. */
 pid_t hold_pipe(int fd);
+/* Likewise of the epoll file, which must have something to tell; and the lock of the file. */
+pid_t hold_epoll(int epoll);
+pid_t hold_file(int fd);
 
 #endif
