@@ -9,14 +9,16 @@
  *		group of SO_PEERCRED; and, as for every file, O_NONBLOCK.
  * Does not:	processes: SO_PEERCRED and SCM_CREDENTIALS say 0 for those of the old kernel,
  *		SO_PEERPIDFD that there is none, SO_PEERGROUPS that it has none. An
- *		address that the kernel gave it (SO_PASSCRED): it gets another one. What is
- *		sent or read on other CPUs between the freeze and the kexec. The network
- *		namespace is that of who retrieves it.
+ *		address that the kernel gave it (SO_PASSCRED), or one that looks like it,
+ *		"\0" and five hexadecimal digits: it gets another one. What is sent or read on
+ *		other CPUs between the freeze and the kexec. The network namespace is that of
+ *		who retrieves it.
  * Refused:	at preserve, a socket that is not connected, or whose other end is closed:
- *		ENOTCONN; one of which either end has a name, a filter, or is in a sockmap:
- *		EOPNOTSUPP; the other end in another session: EXDEV; file descriptors in a
- *		message that nobody has read: EBUSY; more than 64 MiB that nobody has read:
- *		ENOSPC. At retrieve, larger buffers than who retrieves it may set: EPERM.
+ *		ENOTCONN; one of which either end has a name, a filter, or is in a sockmap,
+ *		or that connect(2) has made a pair of: EOPNOTSUPP; the other end in another
+ *		session: EXDEV; file descriptors in a message that nobody has read: EBUSY; more
+ *		than 64 MiB that nobody has read: ENOSPC. At retrieve, larger buffers than who
+ *		retrieves it may set: EPERM.
  * Lost:	at the freeze, for the same reasons, or because the other end was not
  *		preserved or was closed (ENOTCONN), or there is no memory (ENOMEM): the kexec
  *		goes on, the log has a line, and retrieve returns that errno.
@@ -85,10 +87,21 @@ bool LUO_PROG(can_preserve, struct luo_bpf_ctx *luo, struct file *file)
 	return unix_of(file)->sk.__sk_common.skc_family == AF_UNIX;
 }
 
-/* "\0" and five digits: the kernel has made it up. */
+/*
+ * "\0" and five hexadecimal digits: what the kernel makes up. One that somebody has chosen so
+ * can't be told from it.
+ */
 static bool is_autobound(struct unix_address *address)
 {
-	return address->len == 8 && !address->name[0].sun_path[0];
+	if (address->len != 8 || address->name[0].sun_path[0])
+		return false;
+	for (int i = 1; i <= 5; i++) {
+		char c = address->name[0].sun_path[i];
+
+		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
+			return false;
+	}
+	return true;
 }
 
 static int check(struct luo_bpf_ctx *luo, struct unix_sock *sock)
@@ -107,6 +120,11 @@ static int check(struct luo_bpf_ctx *luo, struct unix_sock *sock)
 	if (peer->peer != &sock->sk || (address && !is_autobound(address)) || sock->path.dentry ||
 	    (peer->addr && !is_autobound(peer->addr))) {
 		luo_report(luo, "it is not one of a pair without names");
+		return -EOPNOTSUPP;
+	}
+	/* What connect(2) has made a pair of has no peer's credentials, and must not get some. */
+	if (!sock->sk.sk_peer_cred || !peer->sk.sk_peer_cred) {
+		luo_report(luo, "it is not of a pair that was made as such");
 		return -EOPNOTSUPP;
 	}
 	if (sock->sk.sk_filter || sock->sk.sk_user_data || peer->sk.sk_filter ||

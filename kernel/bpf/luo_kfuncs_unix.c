@@ -83,7 +83,8 @@ static void luo_unix_describe(struct sock *sk, struct sk_buff *skb,
 			      struct luo_unix_msg_ser *msg)
 {
 	msg->time = ktime_to_ns(skb->tstamp);
-	if (UNIXCB(skb).pid) {
+	/* Nobody's, if nobody asked for it; of a message that came so, the process is gone. */
+	if (uid_valid(UNIXCB(skb).uid)) {
 		msg->flags |= LUO_UNIX_CREDS;
 		msg->uid = from_kuid(&init_user_ns, UNIXCB(skb).uid);
 		msg->gid = from_kgid(&init_user_ns, UNIXCB(skb).gid);

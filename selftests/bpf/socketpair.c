@@ -345,23 +345,42 @@ static void check_refused(struct luo_session *session, int fd, int want, const c
 	check(handler_logged(message), "and it says so");
 }
 
+/* As long as one that the kernel gives */
+static const struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "\0luo-1" };
+#define NAME_LEN 8
+
 static int named(void)
 {
-	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "\0luo-test" };
 	int fd = must(socket(AF_UNIX, SOCK_STREAM, 0), "socket");
 
-	must(bind(fd, (void *)&name, 11) ? -errno : 0, "bind");
+	must(bind(fd, (void *)&name, NAME_LEN) ? -errno : 0, "bind");
 	must(listen(fd, 1), "listen");
 	return fd;
 }
 
 static int connect_to_named(void)
 {
-	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "\0luo-test" };
 	int fd = must(socket(AF_UNIX, SOCK_STREAM, 0), "socket");
 
-	must(connect(fd, (void *)&name, 11) ? -errno : 0, "connect");
+	must(connect(fd, (void *)&name, NAME_LEN) ? -errno : 0, "connect");
 	return fd;
+}
+
+/* A pair as well, but of which neither end has credentials of the other */
+static void connect_pair(int fds[2])
+{
+	struct sockaddr_un names[2] = {};
+	socklen_t lens[2];
+
+	for (int i = 0; i < 2; i++) {
+		fds[i] = must(socket(AF_UNIX, SOCK_DGRAM, 0), "socket");
+		names[i].sun_family = AF_UNIX;
+		must(bind(fds[i], (void *)&names[i], sizeof(sa_family_t)) ? -errno : 0, "bind");
+		lens[i] = sizeof(names[i]);
+		must(getsockname(fds[i], (void *)&names[i], &lens[i]) ? -errno : 0, "getsockname");
+	}
+	for (int i = 0; i < 2; i++)
+		must(connect(fds[i], (void *)&names[!i], lens[!i]) ? -errno : 0, "connect");
 }
 
 static void refused(struct luo_device *device)
@@ -378,6 +397,8 @@ static void refused(struct luo_device *device)
 	client = connect_to_named();
 	check_refused(here, must(accept(fd, NULL, NULL), "accept"), -EOPNOTSUPP, "without names");
 	check_refused(here, client, -EOPNOTSUPP, "without names");
+	connect_pair(fds);
+	check_refused(here, fds[0], -EOPNOTSUPP, "not of a pair that was made as such");
 	check_eq(luo_session__preserve_fd(here, must(socket(AF_INET, SOCK_DGRAM, 0), "socket"), 1),
 		 -ENOENT, "not a unix socket: no handler");
 	make(SOCK_STREAM, fds);
