@@ -33,8 +33,7 @@ int LUO_PROG(freeze, struct luo_bpf_ctx *luo, struct file *file)
 
 	if (!state)
 		return bpf_luo_error(luo);
-	luo_path_freeze(luo, file, &state->path);
-	return 0;
+	return luo_path_freeze(luo, file, &state->path);
 }
 
 int LUO_PROG(retrieve, struct luo_bpf_ctx *luo)

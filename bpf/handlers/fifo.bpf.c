@@ -54,9 +54,9 @@ int LUO_PROG(freeze, struct luo_bpf_ctx *luo, struct file *file)
 		return bpf_luo_error(luo);
 	state->slots = 0;
 	state->lost = 0;
-	luo_path_freeze(luo, file, &state->path);
-	if (state->path.lost)
-		return bpf_luo_blob_resize(luo, 0);
+	err = luo_path_freeze(luo, file, &state->path);
+	if (err || state->path.lost)
+		return err;
 	err = bpf_luo_object_claim(luo, file->private_data);
 	if (err == -EBUSY)
 		return bpf_luo_blob_resize(luo, 0);

@@ -17,10 +17,16 @@
  * Refused:	preserve: a file that was deleted or made by O_TMPFILE, that no path from the
  *		preserver's root leads to, whose path has more than 2047 characters, or that is on
  *		a file system that is not on a device, or without identities to export:
- *		tmpfs, proc, overlayfs, NFS and the like. One with a lease (F_SETLEASE), or with
- *		more than 38 locks. (O_PATH is refused by the kernel.)
+ *		tmpfs, proc, overlayfs, NFS and the like; one whose path leads through a file
+ *		system that a program serves (FUSE) or that was mounted in a user namespace.
+ *		One with a lease (F_SETLEASE), or with more than 38 locks. (O_PATH is refused by
+ *		the kernel.)
  *		retrieve: a file that was deleted or replaced, before the kexec or behind it,
  *		or that the retriever may not open so.
+ *
+ * Lost:	at the freeze, for the same reasons, because it can't be written back, or another
+ *		task is in the middle of a write that does not end (EBUSY): the kexec goes on,
+ *		the log has a line, and retrieve returns that errno.
  *
  * The file system must be mounted again where it was before files are retrieved. While they
  * are preserved, it can't be unmounted, nor made read-only if one is open for writing.
@@ -80,15 +86,20 @@ int LUO_PROG(preserve, struct luo_bpf_ctx *luo, struct file *file)
 int LUO_PROG(freeze, struct luo_bpf_ctx *luo, struct file *file)
 {
 	struct file_state *state = luo_state(luo, struct file_state);
+	int err;
 
 	if (!state)
 		return bpf_luo_error(luo);
-	luo_path_freeze(luo, file, &state->path);
-	if (!state->path.lost)
-		state->path.lost = bpf_luo_locks(luo, file, state->locks, sizeof(state->locks));
-	if (!state->path.lost)
-		state->path.lost = write_back(luo, file);
-	return 0;
+	err = luo_path_freeze(luo, file, &state->path);
+	if (err || state->path.lost)
+		return err;
+	err = bpf_luo_locks(luo, file, state->locks, sizeof(state->locks));
+	if (!err) {
+		err = write_back(luo, file);
+		if (err)
+			luo_report(luo, "its data can't be written");
+	}
+	return luo_lost(luo, &state->path.lost, err);
 }
 
 int LUO_PROG(retrieve, struct luo_bpf_ctx *luo)

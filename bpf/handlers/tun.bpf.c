@@ -55,6 +55,7 @@
 #define TUN_VNET_BE		0x40000000U
 
 /* For TUNSETQUEUE */
+#define IFF_ATTACH_QUEUE	0x0200
 #define IFF_DETACH_QUEUE	0x0400
 
 /* For TUNSETIFF: not one that is there */
@@ -235,8 +236,7 @@ int LUO_PROG(freeze, struct luo_bpf_ctx *luo, struct file *file)
 	if (!state)
 		return bpf_luo_error(luo);
 	save(file, state);
-	state->lost = check(luo, file);
-	return 0;
+	return luo_lost(luo, &state->lost, check(luo, file));
 }
 
 static bool sane(const struct tun_state *state)
@@ -320,18 +320,19 @@ static int set_up(struct luo_bpf_ctx *luo, struct file *file, const struct tun_s
 }
 
 /* A device that is there may be somebody else's: nothing of it is set. */
-static int restore(struct luo_bpf_ctx *luo, struct file *file, const struct tun_state *state)
+static int restore(struct luo_bpf_ctx *luo, struct file *file, const struct tun_state *state,
+		   bool *made)
 {
 	int err = attach(luo, file, state, IFF_TUN_EXCL);
-	bool made = !err;
 
+	*made = !err;
 	if (err == -EBUSY)
 		err = attach(luo, file, state, 0);
 	if (err) {
 		luo_report(luo, "the device can't be made or attached to");
 		return err;
 	}
-	if (made)
+	if (*made)
 		err = set_up(luo, file, state);
 	if (!err)
 		err = detach(luo, file, state);
@@ -357,11 +358,23 @@ static int verify(struct luo_bpf_ctx *luo, struct file *file, const struct tun_s
 	return 0;
 }
 
+/* A device that was made goes with the file, and must not stay for being persistent. */
+static void undo(struct luo_bpf_ctx *luo, struct file *file, const struct tun_state *state)
+{
+	struct tun_request request = { .flags = IFF_ATTACH_QUEUE };
+
+	if (state->detached)
+		bpf_luo_ioctl(file, luo, TUNSETQUEUE, &request, sizeof(request));
+	if (state->flags & IFF_PERSIST)
+		bpf_luo_ioctl_value(file, luo, TUNSETPERSIST, 0);
+}
+
 int LUO_PROG(retrieve, struct luo_bpf_ctx *luo)
 {
 	struct tun_state *state = luo_state(luo, struct tun_state);
 	char path[] = "/dev/net/tun";
 	struct file *file;
+	bool made = false;
 	int err = 0;
 
 	if (!state)
@@ -370,15 +383,15 @@ int LUO_PROG(retrieve, struct luo_bpf_ctx *luo)
 		luo_report(luo, "not the state of a TUN or TAP device");
 		return -EUCLEAN;
 	}
-	if (state->lost) {
-		luo_report(luo, "the device got a filter or a program after it was preserved");
-		return state->lost;
-	}
+	if (state->lost)
+		return luo_was_lost(luo, state->lost);
 	file = bpf_luo_open(luo, path, sizeof(path), luo->f_flags & O_ACCMODE);
 	if (!file)
 		return bpf_luo_error(luo);
 	if (state->flags)
-		err = restore(luo, file, state) ?: verify(luo, file, state);
+		err = restore(luo, file, state, &made) ?: verify(luo, file, state);
+	if (err && made)
+		undo(luo, file, state);
 	if (err) {
 		bpf_luo_put_file(file, luo);
 		return err;

@@ -41,12 +41,13 @@ static inline int luo_path_preserve(struct luo_bpf_ctx *luo, struct file *file,
 
 /*
  * In freeze: it may have been moved or deleted since. That is no reason to give up the
- * whole kexec: it will be this file alone that does not come back.
+ * whole kexec: it will be this file alone that does not come back. Returns what freeze
+ * is to return if the file is @lost, as luo_lost().
  */
-static inline void luo_path_freeze(struct luo_bpf_ctx *luo, struct file *file,
-				   struct luo_path *path)
+static inline int luo_path_freeze(struct luo_bpf_ctx *luo, struct file *file,
+				  struct luo_path *path)
 {
-	path->lost = bpf_luo_path(luo, file, path->mem, sizeof(path->mem));
+	return luo_lost(luo, &path->lost, bpf_luo_path(luo, file, path->mem, sizeof(path->mem)));
 }
 
 /* In retrieve: the file, or NULL and the errno in @err */
@@ -55,11 +56,9 @@ static inline struct file *luo_path_open(struct luo_bpf_ctx *luo, const struct l
 {
 	struct file *file = NULL;
 
-	*err = path->lost;
-	if (*err) {
-		luo_report(luo, "found at the kexec: it was deleted, had a lease, or could not be written");
+	*err = luo_was_lost(luo, path->lost);
+	if (*err)
 		return NULL;
-	}
 	file = bpf_luo_open_same(luo, path->mem, sizeof(path->mem), flags);
 	if (!file)
 		*err = bpf_luo_error(luo);

@@ -18,6 +18,7 @@
 #include <linux/fs_struct.h>
 #include <linux/kho/abi/luo_bpf_file.h>
 #include <linux/limits.h>
+#include <linux/luo_lock.h>
 #include <linux/magic.h>
 #include <linux/namei.h>
 #include <linux/path.h>
@@ -138,6 +139,40 @@ static const struct path *luo_bpf_root(struct luo_bpf_file *bf)
 	return &bf->root;
 }
 
+/*
+ * To look up a name there waits for a program for as long as that likes: one that serves the
+ * file system, or that of which this one is made. Whoever has mounted it can have it so.
+ */
+static bool luo_bpf_is_served(const struct super_block *sb)
+{
+	return sb->s_user_ns != &init_user_ns ||
+	       (sb->s_magic == FUSE_SUPER_MAGIC &&
+		strcmp(sb->s_type->name, "virtiofs"));
+}
+
+/*
+ * Whether the way to @path can be looked up without that. The freeze must not wait: it has
+ * all sessions stopped. What is mounted behind its back is mounted after a lookup, or
+ * between two of them; that is no time of anybody's choice.
+ */
+static int luo_bpf_way_ends(struct luo_bpf_file *bf, const struct path *path)
+{
+	const struct path *root = luo_bpf_root(bf);
+	struct path at = *path;
+	int err = 0;
+
+	path_get(&at);
+	do {
+		if (luo_bpf_is_served(at.mnt->mnt_sb)) {
+			luo_bpf_message(bf, "%s on the way to it is served by a program, or a user's mount",
+					at.mnt->mnt_sb->s_type->name);
+			err = -EOPNOTSUPP;
+		}
+	} while (!err && at.mnt != root->mnt && follow_up(&at));
+	path_put(&at);
+	return err;
+}
+
 /* Whether @name leads to @path: not if something is mounted over it. */
 static int luo_bpf_leads_to(struct luo_bpf_file *bf, const char *name,
 			    const struct path *path)
@@ -180,7 +215,7 @@ static char *luo_bpf_name(struct luo_bpf_file *bf, const struct path *path,
 	}
 	if (IS_ERR(name))
 		return name;
-	err = luo_bpf_leads_to(bf, name, path);
+	err = luo_bpf_way_ends(bf, path) ?: luo_bpf_leads_to(bf, name, path);
 	return err ? ERR_PTR(err) : name;
 }
 
@@ -294,6 +329,19 @@ static struct file *luo_bpf_open_it(struct luo_bpf_file *bf,
 	return file;
 }
 
+/* fsync(2) may wait for it, uninterruptibly; so not while others are at it. */
+static int luo_bpf_inode_wait(struct inode *inode)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(LUO_LOCK_MS);
+	int err = 0;
+
+	while (!err && !inode_trylock(inode))
+		err = luo_wait_briefly(end);
+	if (!err)
+		inode_unlock(inode);
+	return err;
+}
+
 __bpf_kfunc_start_defs();
 
 /**
@@ -314,7 +362,8 @@ __bpf_kfunc_start_defs();
  * Context: preserve, freeze.
  * Return: 0, or with a message that says so -ESTALE if the file was deleted, has
  * never had a name, or its path leads elsewhere, -EXDEV if no path leads to it,
- * -EOPNOTSUPP for other types and file systems, -ENAMETOOLONG if the path does not
+ * -EOPNOTSUPP for other types and file systems, and if one on the way to it is served by
+ * a program (FUSE) or mounted in a user namespace; -ENAMETOOLONG if the path does not
  * fit; or what a lookup of it says.
  */
 __bpf_kfunc int bpf_luo_path(struct luo_bpf_ctx *ctx, struct file *file,
@@ -336,13 +385,22 @@ __bpf_kfunc int bpf_luo_path(struct luo_bpf_ctx *ctx, struct file *file,
  * Nothing of the page cache crosses the kexec.
  *
  * Context: preserve, freeze.
- * Return: 0, or what fsync(2) says.
+ * Return: 0, -EBUSY if another task is at the file and does not end, as one that writes to
+ * it from memory that a program serves; or what fsync(2) says.
  */
 __bpf_kfunc int bpf_luo_sync(struct luo_bpf_ctx *ctx, struct file *file)
 {
+	int err;
+
 	guard(luo_no_run_ctx)();
 
-	return file->f_op->fsync ? vfs_fsync(file, 0) : 0;
+	if (!file->f_op->fsync)
+		return 0;
+	err = luo_bpf_inode_wait(file_inode(file));
+	if (err == -EBUSY)
+		luo_bpf_message(luo_bpf_file_of(ctx),
+				"another task writes to it, and does not end");
+	return err ?: vfs_fsync(file, 0);
 }
 
 /**

@@ -188,7 +188,7 @@ static void check_refused(void)
 	handler_log_mark();
 	check_eq(luo_session__retrieve_fd(session, DELETED_LATER), -ESTALE,
 		 "a device whose node was deleted after preserve");
-	check(handler_logged("found at the kexec: it was deleted"), "and the report says why");
+	check(handler_logged("the previous kernel's log says why"), "and the report says why");
 	check_eq(luo_session__retrieve_fd(session, OWN), -ENOENT, "one whose node is gone");
 	close(make_node(OWN_NODE, 5));
 	handler_log_mark();

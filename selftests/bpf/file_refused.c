@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "busy.h"
 #include "handler.h"
 #include "tap.h"
 #include "vm.h"
@@ -195,6 +196,12 @@ static void do_device(void)
 	must(mknod("/data/f/file", S_IFCHR | 0600, 0x0103) ? -errno : 0, "mknod");
 }
 
+/* Whoever has it written back would wait for that. */
+static void do_hold(void)
+{
+	hold_file(must(open("/data/f/file", O_WRONLY), "open"));
+}
+
 static const struct change {
 	const char *what;
 	void (*early)(void);
@@ -204,9 +211,9 @@ static const struct change {
 } changes[] = {
 	{ "nothing done", do_nothing, do_nothing, 0, NULL },
 	{ "deleted after preserve", do_delete, do_nothing, -ESTALE,
-	  "found at the kexec: it was deleted" },
+	  "the previous kernel's log says why" },
 	{ "replaced after preserve", do_remake, do_nothing, -ESTALE,
-	  "found at the kexec: it was deleted" },
+	  "the previous kernel's log says why" },
 	{ "deleted", do_nothing, do_delete, -ENOENT, "'/data/3/file' is not found" },
 	{ "replaced, with its number", do_nothing, do_remake_same_number, -ESTALE,
 	  "another file now: its inode generation differs" },
@@ -218,6 +225,8 @@ static const struct change {
 	{ "a symbolic link to where it is now", do_nothing, do_move_behind_symlink, 0, NULL },
 	{ "another file system mounted over it", do_nothing, do_mount_over, -ESTALE,
 	  "its file system differs" },
+	{ "in the middle of a write at the freeze", do_hold, do_nothing, -EBUSY,
+	  "the previous kernel's log says why" },
 };
 
 #define CHANGES ((int)(sizeof(changes) / sizeof(*changes)))

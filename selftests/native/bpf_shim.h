@@ -73,6 +73,8 @@ static struct {
 	struct file *set;	/* by bpf_luo_set_file() */
 	int error;
 	char report[256];
+	char notice[128];	/* the last one */
+	int noticed;
 } shim;
 
 static inline void shim_reset(void)
@@ -120,6 +122,25 @@ static inline int bpf_luo_report(struct luo_bpf_ctx *ctx, const char *text, u32 
 	memcpy(shim.report, text, size);
 	return 0;
 }
+
+static inline int bpf_luo_notice(struct luo_bpf_ctx *ctx, const char *text, u32 size)
+{
+	(void)ctx;
+	if (!size || size > sizeof(shim.notice) || text[size - 1])
+		abort();
+	memcpy(shim.notice, text, size);
+	shim.noticed++;
+	return 0;
+}
+
+/* Of who has no blob of its own */
+#ifndef SHIM_BLOB
+static inline int bpf_luo_blob_resize(struct luo_bpf_ctx *ctx, u64 size)
+{
+	(void)ctx;
+	return size ? -ENOMEM : 0;
+}
+#endif
 
 static inline struct file *bpf_luo_eventfd(struct luo_bpf_ctx *ctx, u64 count, u32 flags)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The handler for FIFOs, as it is, without a kernel. */
+#define SHIM_BLOB
 #include "path_shim.h"
 
 struct pipe_inode_info {
@@ -11,7 +12,6 @@ static struct {
 	int no_claim, no_save, no_fill;
 	unsigned int blob;	/* bytes */
 	unsigned int filled;	/* slots, 0 for not at all */
-	int noticed;
 } left;
 
 static int bpf_luo_object_claim(struct luo_bpf_ctx *ctx, const void *id)
@@ -45,15 +45,6 @@ static int bpf_luo_pipe_fill(struct file *file, struct luo_bpf_ctx *ctx, u32 slo
 		abort();
 	left.filled = slots;
 	return left.no_fill;
-}
-
-static int bpf_luo_notice(struct luo_bpf_ctx *ctx, const char *text, u32 size)
-{
-	(void)ctx;
-	if (!size || text[size - 1])
-		abort();
-	left.noticed++;
-	return 0;
 }
 
 #include "bpf/handlers/fifo.bpf.c"
@@ -112,13 +103,13 @@ static bool test_lost(void)
 	if (preserved(2))
 		return false;
 	left.no_save = -EBUSY;
-	if (fifo.freeze(&luo, &open_file) || left.noticed != 1 || left.blob)
+	if (fifo.freeze(&luo, &open_file) || shim.noticed != 1 || left.blob)
 		return false;
 	left.no_save = 0;
-	if (fifo.freeze(&luo, &open_file) || left.noticed != 1 || left.blob != 100)
+	if (fifo.freeze(&luo, &open_file) || shim.noticed != 1 || left.blob != 100)
 		return false;
 	left.no_claim = -ENOMEM;
-	if (fifo.freeze(&luo, &open_file) || left.noticed != 2 || retrieved() != -ENOMEM ||
+	if (fifo.freeze(&luo, &open_file) || shim.noticed != 2 || retrieved() != -ENOMEM ||
 	    path_shim.opened || !shim.report[0])
 		return false;
 

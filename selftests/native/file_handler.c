@@ -91,13 +91,21 @@ static bool test_lost(void)
 	if (preserved(0))
 		return false;
 	path_shim.no_path = -ESTALE;
-	if (file.freeze(&luo, &open_file) || retrieved() != -ESTALE || shim.set ||
-	    path_shim.opened || !shim.report[0])
+	if (file.freeze(&luo, &open_file) || shim.noticed != 1 || retrieved() != -ESTALE ||
+	    shim.set || path_shim.opened || !shim.report[0])
 		return false;
 	if (preserved(2))
 		return false;
 	path_shim.no_sync = -ENOSPC;
-	return !file.freeze(&luo, &open_file) && retrieved() == -ENOSPC && !path_shim.opened;
+	if (file.freeze(&luo, &open_file) || shim.noticed != 1 || retrieved() != -ENOSPC ||
+	    path_shim.opened)
+		return false;
+
+	/* Who asks for the kexec is being killed: there is none. */
+	if (preserved(2))
+		return false;
+	path_shim.no_sync = -EINTR;
+	return file.freeze(&luo, &open_file) == -EINTR && !shim.noticed;
 }
 
 static bool test_locks(void)

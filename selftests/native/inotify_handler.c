@@ -4,6 +4,7 @@
 #include <linux/types.h>
 #include <stdio.h>
 
+#define SHIM_BLOB
 #include "bpf_shim.h"
 
 #define __packed __attribute__((packed))
@@ -28,7 +29,6 @@ static struct {
 	struct { int wd; u32 mask; } events[MAX];
 	int no_memory, no_inotify, no_event, no_watch;
 	int why[MAX];		/* the inode is not found */
-	char notice[128];
 } fs;
 
 static struct {
@@ -73,13 +73,6 @@ static inline int bpf_luo_blob_read(struct luo_bpf_ctx *ctx, u64 offset, void *m
 	if (offset > blob.size || size > blob.size - offset)
 		return -ERANGE;
 	memcpy(mem, blob.mem + offset, size);
-	return 0;
-}
-
-static inline int bpf_luo_notice(struct luo_bpf_ctx *ctx, const char *text, u32 size)
-{
-	(void)ctx;
-	snprintf(fs.notice, sizeof(fs.notice), "%.*s", (int)size, text);
 	return 0;
 }
 
@@ -200,7 +193,7 @@ static bool test_watches(void)
 			return false;
 	}
 	return fs.group.inotify_data.idr.idr_next == 601 && fs.nr_events == 1 &&
-	       told(0, -1, IN_Q_OVERFLOW) && !fs.notice[0];
+	       told(0, -1, IN_Q_OVERFLOW) && !shim.notice[0];
 }
 
 /* Watches come and go between preserve and freeze. */
@@ -240,7 +233,7 @@ static bool test_ends(void)
 	return fs.nr_events == 9 && told(0, -1, IN_Q_OVERFLOW) && told(1, 6, IN_UNMOUNT) &&
 	       told(2, 6, IN_IGNORED) && told(3, 5, IN_UNMOUNT) && told(4, 5, IN_IGNORED) &&
 	       told(5, 4, IN_IGNORED) && told(6, 2, IN_DELETE_SELF) && told(7, 2, IN_IGNORED) &&
-	       told(8, 1, IN_IGNORED) && strstr(fs.notice, "5 of 6 watches end");
+	       told(8, 1, IN_IGNORED) && strstr(shim.notice, "5 of 6 watches end");
 }
 
 /* Removed and added again while they were read: the later one is the one that is there. */
@@ -294,7 +287,7 @@ static bool test_lost(void)
 		return false;
 	add(1, 1, 1);
 	fs.no_memory = -ENOMEM;
-	if (inotify.freeze(&luo, &open_file) || !fs.notice[0] || blob.size)
+	if (inotify.freeze(&luo, &open_file) || !shim.notice[0] || blob.size)
 		return false;
 	shim_kexec();
 	if (inotify.retrieve(&luo) != -ENOMEM || shim.set || !shim.report[0])

@@ -317,11 +317,22 @@ static bool test_lost(void)
 	if (tun.preserve(&luo, &old.file))
 		return false;
 	old.tun.filter_attached = true;
-	if (tun.freeze(&luo, &old.file))
+	if (tun.freeze(&luo, &old.file) || shim.noticed != 1)
 		return false;
 	shim_kexec();
 	new.file.references = 0;
 	return tun.retrieve(&luo) == -EOPNOTSUPP && !shim.set && !new.file.references;
+}
+
+/* A device that was made is not left behind, persistent or not. */
+static bool test_no_leftover(void)
+{
+	make("luo0", IFF_TAP | IFF_MULTI_QUEUE | IFF_PERSIST);
+	old.queue.detached = &old.tun;
+	old.tun.sndbuf = 1 << 20;
+	ignores = TUNSETSNDBUF;
+	return pass() == -EBUSY && !(new.tun.flags & IFF_PERSIST) && !new.queue.detached &&
+	       !shim.set && !new.file.references;
 }
 
 static bool test_ioctls_fail(void)
@@ -379,13 +390,14 @@ static bool test_damage(void)
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(9);
+	ksft_set_plan(10);
 	ksft_test_result(test_flags(), "any flags come back\n");
 	ksft_test_result(test_values(), "name, owners, sizes and a detached queue do\n");
 	ksft_test_result(test_bare(), "a file without a device does\n");
 	ksft_test_result(test_refused(), "filters, programs, link types and other namespaces are refused\n");
 	ksft_test_result(test_lost(), "a filter after preserve: retrieve fails\n");
 	ksft_test_result(test_ioctls_fail(), "any ioctl that fails: so does retrieve, once\n");
+	ksft_test_result(test_no_leftover(), "then what was made is not left behind\n");
 	ksft_test_result(test_verified(), "a device that is not as it was is refused\n");
 	ksft_test_result(test_there(), "a device that is there is not changed\n");
 	ksft_test_result(test_damage(), "a damaged record is refused\n");
