@@ -313,8 +313,9 @@ static void __init luo_setup_incoming(void)
 }
 
 /*
- * After kho_init(), which is an fs_initcall, and before handlers that are built
- * in register themselves.
+ * After kho_init(), which is an fs_initcall, and before any rootfs_initcall:
+ * those of the architecture come first among these, and IOMMUs ask for their
+ * FLBs there.
  */
 static int __init luo_init(void)
 {
@@ -350,7 +351,7 @@ disable:
 	luo_enabled = false;
 	return err;
 }
-rootfs_initcall(luo_init);
+fs_initcall_sync(luo_init);
 
 static int __init luo_late_init(void)
 {

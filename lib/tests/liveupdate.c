@@ -150,7 +150,11 @@ void liveupdate_test_register(struct liveupdate_file_handler *fh)
 	pr_info("registered with '%s'\n", fh->compatible);
 }
 
-/* What the previous kernel handed over is there before user space is. */
+/*
+ * What the previous kernel handed over is there from rootfs_initcall on. This is the
+ * last thing before, with the core, which is linked first; a rootfs_initcall would
+ * come behind those of the architecture, which are linked before either.
+ */
 static int __init test_init(void)
 {
 	if (!test || !liveupdate_enabled())
@@ -174,4 +178,4 @@ static int __init test_init(void)
 	}
 	return 0;
 }
-late_initcall_sync(test_init);
+fs_initcall_sync(test_init);
