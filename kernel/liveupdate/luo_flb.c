@@ -225,28 +225,7 @@ void luo_flb_unlink(struct liveupdate_file_handler *fh,
 	luo_flb_set_put(old);
 }
 
-static struct liveupdate_flb *luo_flb_first(struct liveupdate_file_handler *fh)
-{
-	struct luo_flb_set *set;
-
-	guard(mutex)(&luo_flbs_lock);
-
-	set = ACCESS_PRIVATE(fh, flbs);
-	return set ? set->links[0].lb->flb : NULL;
-}
-
-/* A handler that is unregistered, and that no file has, takes its FLBs along. */
-void luo_flb_unregister_all(struct liveupdate_file_handler *fh)
-{
-	struct liveupdate_flb *flb;
-
-	if (!READ_ONCE(ACCESS_PRIVATE(fh, flbs)))
-		return;
-	while ((flb = luo_flb_first(fh)))
-		liveupdate_unregister_flb(fh, flb);
-}
-
-/* The same for a handler with a release, which waits for nothing. */
+/* Off a handler that no file has; waits for nothing. */
 void luo_flb_drop_handler(struct liveupdate_file_handler *fh)
 {
 	struct luo_flb_set *old;
@@ -260,6 +239,41 @@ void luo_flb_drop_handler(struct liveupdate_file_handler *fh)
 			old->links[i].lb->handlers--;
 	}
 	luo_flb_set_put(old);
+}
+
+/* Which of its FLBs are of a module; NULL if none is left. */
+static struct liveupdate_flb *
+luo_flb_first_of(struct liveupdate_file_handler *fh, const struct module *owner)
+{
+	struct luo_flb_set *set;
+
+	guard(mutex)(&luo_flbs_lock);
+
+	set = ACCESS_PRIVATE(fh, flbs);
+	for (unsigned int i = 0; owner && set && i < set->nr; i++) {
+		struct liveupdate_flb *flb = set->links[i].lb->flb;
+
+		if (flb->ops->owner == owner)
+			return flb;
+	}
+	return NULL;
+}
+
+/**
+ * luo_flb_unregister_all - take a handler that is unregistered off its FLBs
+ * @fh: the handler, which no file has
+ *
+ * Who owns an FLB has it in use for as long as he likes, and that is not waited for.
+ * What is of the handler's own module holds that, so the module would not be going:
+ * but whoever looks at it just now has to be done with it.
+ */
+void luo_flb_unregister_all(struct liveupdate_file_handler *fh)
+{
+	struct liveupdate_flb *flb;
+
+	while ((flb = luo_flb_first_of(fh, fh->ops->owner)))
+		liveupdate_unregister_flb(fh, flb);
+	luo_flb_drop_handler(fh);
 }
 
 static bool luo_flb_ok(const struct liveupdate_flb *flb)

@@ -299,11 +299,14 @@ int luo_handler_register(struct liveupdate_file_handler *fh, bool listed)
  * @fh: what was registered; if that failed, nothing is done
  *
  * No file gets the handler from here on. Files that have it keep it, and this
- * waits until the last of them is unpreserved or finished, and takes its FLBs off
- * it as liveupdate_unregister_flb() does: when it returns, no callback runs and
- * none will. A module that is its
- * handler's owner can't be unloaded before that in the first place, so its exit
- * does not wait. If the handler has a release, this does not wait either.
+ * waits until the last of them is unpreserved or finished: when it returns, none
+ * of its callbacks runs and none will. A module that is its handler's owner can't
+ * be unloaded before that in the first place, so its exit does not wait. If the
+ * handler has a release, this does not wait either.
+ *
+ * The handler's FLBs are taken off it. Those of its own module are unregistered
+ * as by liveupdate_unregister_flb(). What has another owner may stay in use: who
+ * wants to free such an FLB calls that before.
  *
  * Context: may sleep, possibly for long. Not from a callback of a handler, and
  * not with a lock that one takes.
