@@ -19,12 +19,6 @@
 
 #include "memfd_luo_reader.h"
 
-/*
- * A damaged record may name what belongs to another file, and holds it until
- * that is found out: nobody else looks meanwhile.
- */
-static DEFINE_MUTEX(memfd_luo_claiming);
-
 unsigned int memfd_luo_max_order(void)
 {
 	return min_t(unsigned int, MAX_PAGECACHE_ORDER, MAX_PAGE_ORDER);
@@ -73,7 +67,7 @@ int memfd_luo_open(struct memfd_luo_reader *reader,
 	struct memfd_luo_claims claims = {};
 	const char *bad = "address";
 
-	guard(mutex)(&memfd_luo_claiming);
+	guard(mutex)(&luo_claiming);
 
 	*reader = (struct memfd_luo_reader) { .format = format };
 	if (memfd_luo_claim_area(data, 0)) {
@@ -103,7 +97,7 @@ bool memfd_luo_read(struct memfd_luo_reader *reader, struct memfd_luo_run *unit)
 /* Free the record itself, once what it names has been read. */
 void memfd_luo_free_record(struct memfd_luo_reader *reader)
 {
-	guard(mutex)(&memfd_luo_claiming);
+	guard(mutex)(&luo_claiming);
 	reader->format->free_record(reader);
 }
 
@@ -157,7 +151,7 @@ u64 memfd_luo_record_bytes(const char *compatible, u64 data)
 {
 	const struct memfd_luo_format *format = memfd_luo_format(compatible);
 
-	guard(mutex)(&memfd_luo_claiming);
+	guard(mutex)(&luo_claiming);
 
 	if (kho_preserved_order(data))
 		return 0;

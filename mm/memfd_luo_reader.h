@@ -9,6 +9,9 @@
 
 struct memfd_luo_reader;
 
+/* kernel/liveupdate/luo_record.c: from the claims of a record to the verdict. */
+extern struct mutex luo_claiming;
+
 /* How far claiming got, so that it can be undone. */
 struct memfd_luo_claims {
 	u64 blocks[MEMFD_LUO_CHAINS];

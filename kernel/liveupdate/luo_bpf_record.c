@@ -235,13 +235,17 @@ unclaim:
  * @pa:  where it is said to be
  * @tag: liveupdate_file_tag() of the file that it must be
  *
+ * Context: may sleep.
  * Return: 0, -EUCLEAN if it is damaged, -ENOMEM.
  */
 int luo_bpf_record_read(struct luo_bpf_record *rec, u64 pa, u64 tag)
 {
-	int order = kho_claim(pa);
 	int err = -EUCLEAN;
+	int order;
 
+	guard(mutex)(&luo_claiming);
+
+	order = kho_claim(pa);
 	if (order < 0)
 		return -EUCLEAN;
 

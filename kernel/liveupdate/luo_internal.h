@@ -25,6 +25,7 @@
  *       luo_sessions.lock   names and lists of sessions
  *       luo_handlers_lock   the registered handlers, while one is looked for
  *       FLBs                see luo_flb.h
+ *         luo_claiming      the record of a file is claimed and checked
  *
  * Those on one level are never held together. KHO's own locks, which are taken
  * wherever memory is preserved, come last.
@@ -280,6 +281,8 @@ void luo_incoming_report_dropped(void);
 int luo_finish(struct luo_session *session);
 
 /* luo_record.c */
+extern struct mutex luo_claiming;
+
 typedef int (*luo_record_fn)(void *record, void *data);
 
 void luo_blocks_sign(struct kho_block_set *blocks, const char *name);

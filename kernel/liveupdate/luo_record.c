@@ -14,6 +14,13 @@
 
 #include "luo_internal.h"
 
+/*
+ * A damaged record may name what belongs to another file, and holds it until that
+ * is found out: no other file's record is looked at meanwhile. Held from the first
+ * claim to the verdict by whoever reads one.
+ */
+DEFINE_MUTEX(luo_claiming);
+
 /* A string that is not empty and ends within its field. */
 bool luo_string_ok(const char *string, size_t size)
 {

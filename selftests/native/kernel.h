@@ -39,7 +39,6 @@ typedef u64 phys_addr_t;
 #define PTR_ERR(ptr)		((long)(ptr))
 #define ERR_PTR(err)		((void *)(long)(err))
 #define pr_warn_ratelimited(...)	((void)0)
-#define DEFINE_MUTEX(name)	int name __attribute__((unused))
 #define guard(lock)		(void)
 #define min(a, b)		((a) < (b) ? (a) : (b))
 #define WARN_ON_ONCE(cond)	(cond)

@@ -4,6 +4,7 @@
 
 #include <linux/io.h>
 #include <linux/kexec_handover.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -386,6 +387,52 @@ static void wrong_list(struct kunit *test)
 	expect_read(test, ser);
 }
 
+struct reclaimer {
+	u64 pa;
+	unsigned int rounds;
+};
+
+static int reclaim_until_stopped(void *data)
+{
+	struct reclaimer *r = data;
+
+	while (!kthread_should_stop()) {
+		luo_bpf_reclaim(r->pa, TAG);
+		WRITE_ONCE(r->rounds, r->rounds + 1);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Until it is known to be damaged, a record holds what it names; nobody sees that. */
+static void read_beside_damaged(struct kunit *test)
+{
+	struct luo_bpf_ser *bad = handed_over(test, BLOB), *good = handed_over(test, 0);
+	struct reclaimer r = { .pa = virt_to_phys(bad) };
+	struct task_struct *task;
+	unsigned int refused = 0;
+
+	chunk(bad, 0)->pa = virt_to_phys(good);
+	chunk(bad, 200)->order = 1;
+	bad->sum = luo_bpf_sum(bad, TAG);
+	expect_refused(test, bad);
+
+	task = kthread_run(reclaim_until_stopped, &r, "luo_kunit");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	while (READ_ONCE(r.rounds) < 500) {
+		struct luo_bpf_record rec = {};
+
+		if (luo_bpf_record_read(&rec, virt_to_phys(good), TAG))
+			refused++;
+		else
+			kho_unclaim(virt_to_phys(good));
+		cond_resched();
+	}
+	kthread_stop(task);
+	KUNIT_EXPECT_EQ(test, refused, 0);
+	KUNIT_EXPECT_EQ(test, luo_kunit_claimed(test), 0);
+}
+
 static struct kunit_case luo_bpf_record_cases[] = {
 	KUNIT_CASE(read_back),
 	KUNIT_CASE(read_back_large_chunks),
@@ -399,6 +446,7 @@ static struct kunit_case luo_bpf_record_cases[] = {
 	KUNIT_CASE(wrong_chunk),
 	KUNIT_CASE(shared_chunk),
 	KUNIT_CASE(wrong_list),
+	KUNIT_CASE(read_beside_damaged),
 	{}
 };
 
