@@ -321,4 +321,5 @@ void luo_bpf_object_drop(struct luo_bpf_file *bf)
 {
 	luo_bpf_object_leave(bf);
 	luo_bpf_object_forget(bf);
+	bf->own = NULL;
 }
