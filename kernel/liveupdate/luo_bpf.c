@@ -128,6 +128,7 @@ static void luo_bpf_free_work(struct work_struct *work)
 		list_del(&h->list);
 	luo_bpf_fops_free(h->fops);
 	bpf_struct_ops_put(rcu_access_pointer(h->ops));
+	mutex_destroy(&h->lock);
 	kfree(h);
 }
 
@@ -146,7 +147,7 @@ static struct luo_bpf_handler *luo_bpf_alloc(const struct luo_bpf_ops *ops)
 	h->fh.ops = &luo_bpf_file_ops;
 	snprintf((char *)h->fh.compatible, sizeof(h->fh.compatible),
 		 LUO_BPF_PREFIX "%s", ops->compatible);
-	spin_lock_init(&h->lock);
+	mutex_init(&h->lock);
 	INIT_WORK(&h->work, luo_bpf_free_work);
 	INIT_LIST_HEAD(&h->files);
 	return h;
@@ -154,7 +155,8 @@ static struct luo_bpf_handler *luo_bpf_alloc(const struct luo_bpf_ops *ops)
 
 /*
  * Each file whose state the old programs could read must be readable for the
- * new ones: they take over from here on.
+ * new ones: they take over from here on. There may be many, and most often new
+ * programs read all that the old ones do.
  */
 static bool luo_bpf_replaces(struct luo_bpf_handler *h,
 			     const struct luo_bpf_ops *old,
@@ -164,10 +166,14 @@ static bool luo_bpf_replaces(struct luo_bpf_handler *h,
 
 	lockdep_assert_held(&h->lock);
 
+	if (luo_bpf_reads(new, luo_bpf_min_version(old)) &&
+	    luo_bpf_reads(new, luo_bpf_version(old)))
+		return true;
 	list_for_each_entry(bf, &h->files, list) {
 		if (luo_bpf_reads(old, bf->ctx.version) &&
 		    !luo_bpf_reads(new, bf->ctx.version))
 			return false;
+		cond_resched();
 	}
 	return true;
 }
@@ -188,7 +194,7 @@ static int luo_bpf_replace(struct luo_bpf_handler *h, struct luo_bpf_ops *ops,
 	struct luo_bpf_fops *old_fops;
 	struct luo_bpf_ops *old;
 
-	scoped_guard(spinlock, &h->lock) {
+	scoped_guard(mutex, &h->lock) {
 		old = rcu_dereference_protected(h->ops,
 						lockdep_is_held(&h->lock));
 		if (!luo_bpf_replaces(h, old, ops))

@@ -28,8 +28,8 @@
 
 #include <linux/luo_bpf.h>
 #include <linux/kho/abi/luo_bpf.h>
+#include <linux/mutex.h>
 #include <linux/path.h>
-#include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
 #include "luo_internal.h"
@@ -130,7 +130,7 @@ struct luo_bpf_handler {
 	bool named;
 	struct luo_bpf_shared *shared;
 	struct list_head list;
-	spinlock_t lock; /* files, ops and fops */
+	struct mutex lock; /* files, ops and fops */
 	struct list_head files;
 	struct work_struct work;
 };
@@ -212,9 +212,14 @@ static inline u32 luo_bpf_version(const struct luo_bpf_ops *ops)
 	return ops->version ?: 1;
 }
 
+static inline u32 luo_bpf_min_version(const struct luo_bpf_ops *ops)
+{
+	return ops->min_version ?: luo_bpf_version(ops);
+}
+
 static inline bool luo_bpf_reads(const struct luo_bpf_ops *ops, u32 version)
 {
-	return version >= (ops->min_version ?: luo_bpf_version(ops)) &&
+	return version >= luo_bpf_min_version(ops) &&
 	       version <= luo_bpf_version(ops);
 }
 

@@ -36,7 +36,7 @@ static bool luo_bpf_is_ours(struct luo_bpf_file *bf, struct file *file)
 	if (!h->named)
 		return luo_bpf_file_ops.can_preserve(&h->fh, file);
 
-	guard(spinlock)(&h->lock);
+	guard(mutex)(&h->lock);
 	return luo_bpf_fops_has(h, file->f_op);
 }
 

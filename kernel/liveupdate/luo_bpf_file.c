@@ -172,7 +172,7 @@ static int luo_bpf_file_take(struct luo_bpf_file *bf)
 {
 	struct luo_bpf_handler *h = bf->handler;
 
-	guard(spinlock)(&h->lock);
+	guard(mutex)(&h->lock);
 
 	if (h->named && !luo_bpf_fops_has(h, bf->file->f_op))
 		return -ENOENT;
@@ -207,7 +207,7 @@ luo_bpf_file_alloc(struct liveupdate_file_op_args *args)
 
 static void luo_bpf_file_free(struct luo_bpf_file *bf)
 {
-	scoped_guard(spinlock, &bf->handler->lock)
+	scoped_guard(mutex, &bf->handler->lock)
 		list_del(&bf->list);
 	if (bf->object || bf->parts)
 		luo_bpf_object_drop(bf);
@@ -342,7 +342,7 @@ static int luo_bpf_load(struct liveupdate_file_op_args *args)
 
 	bf->ctx.version = bf->record.ser->version;
 	bf->ctx.f_flags = bf->record.ser->f_flags;
-	scoped_guard(spinlock, &bf->handler->lock)
+	scoped_guard(mutex, &bf->handler->lock)
 		luo_bpf_file_add(bf);
 	args->private_data = bf;
 	return 0;
@@ -355,8 +355,7 @@ static bool luo_bpf_readable(struct luo_bpf_file *bf,
 		return true;
 	luo_bpf_message(bf, "the state is of version %u, the handler reads %u to %u",
 			bf->ctx.version,
-			ops->min_version ?: luo_bpf_version(ops),
-			luo_bpf_version(ops));
+			luo_bpf_min_version(ops), luo_bpf_version(ops));
 	return false;
 }
 

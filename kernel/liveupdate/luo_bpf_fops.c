@@ -206,7 +206,7 @@ static void luo_bpf_fop_set(struct luo_bpf_handler *h,
 			    struct luo_handler_fop *fop,
 			    const struct file_operations *f_op)
 {
-	guard(spinlock)(&h->lock);
+	guard(mutex)(&h->lock);
 	fop->f_op = f_op;
 }
 
