@@ -458,6 +458,7 @@ static int luo_bpf_module_event(struct notifier_block *nb, unsigned long event,
 				void *mod)
 {
 	struct luo_bpf_handler *h;
+	bool removed = false;
 
 	guard(mutex)(&luo_bpf_mutex);
 
@@ -465,8 +466,11 @@ static int luo_bpf_module_event(struct notifier_block *nb, unsigned long event,
 		if (event == MODULE_STATE_COMING)
 			luo_bpf_fops_module_coming(h);
 		else if (event == MODULE_STATE_GOING)
-			luo_bpf_fops_module_going(h, mod);
+			removed |= luo_bpf_fops_module_going(h, mod);
 	}
+	/* The next module that comes may need the same entries. */
+	if (removed)
+		synchronize_rcu();
 	return NOTIFY_OK;
 }
 

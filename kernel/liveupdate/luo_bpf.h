@@ -233,7 +233,7 @@ struct luo_bpf_fops *luo_bpf_fops_resolve(const struct luo_bpf_ops *ops);
 int luo_bpf_fops_add(struct luo_bpf_fops *fops, struct luo_bpf_handler *h);
 void luo_bpf_fops_remove(struct luo_bpf_fops *fops);
 void luo_bpf_fops_module_coming(struct luo_bpf_handler *h);
-void luo_bpf_fops_module_going(struct luo_bpf_handler *h,
+bool luo_bpf_fops_module_going(struct luo_bpf_handler *h,
 			       const struct module *mod);
 void luo_bpf_fops_free(struct luo_bpf_fops *fops);
 bool luo_bpf_fops_has(struct luo_bpf_handler *h,

@@ -210,10 +210,19 @@ static void luo_bpf_fop_set(struct luo_bpf_handler *h,
 	fop->f_op = f_op;
 }
 
-/* What a module that goes away held is not to be met again. */
-void luo_bpf_fops_module_going(struct luo_bpf_handler *h,
+/**
+ * luo_bpf_fops_module_going - forget what is of a module that goes away
+ * @h:   the handler
+ * @mod: the module
+ *
+ * Return: whether anything was; then its place can be used again behind
+ * synchronize_rcu().
+ */
+bool luo_bpf_fops_module_going(struct luo_bpf_handler *h,
 			       const struct module *mod)
 {
+	bool removed = false;
+
 	for (int i = 0; i < h->fops->nr; i++) {
 		struct luo_handler_fop *fop = &h->fops->fop[i];
 
@@ -222,9 +231,9 @@ void luo_bpf_fops_module_going(struct luo_bpf_handler *h,
 		if (h->link)
 			luo_handler_remove_fop(fop);
 		luo_bpf_fop_set(h, fop, NULL);
+		removed = true;
 	}
-	/* The entry may be used again. */
-	synchronize_rcu();
+	return removed;
 }
 
 /* A module that comes may have what is missing. */

@@ -7,6 +7,9 @@
 #include <linux/fcntl.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
 
 #include "../luo_bpf.h"
 
@@ -31,8 +34,32 @@ static void object_dropped(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, bf.parts);
 }
 
+/* Only who had something of the module has the others wait for RCU. */
+static void module_going(struct kunit *test)
+{
+	struct luo_bpf_fops *names = kunit_kzalloc(test, sizeof(*names), GFP_KERNEL);
+	struct module *module = kunit_kzalloc(test, sizeof(*module), GFP_KERNEL);
+	struct luo_bpf_handler handler = { .fops = names };
+
+	KUNIT_ASSERT_NOT_NULL(test, names);
+	KUNIT_ASSERT_NOT_NULL(test, module);
+	mutex_init(&handler.lock);
+	KUNIT_EXPECT_FALSE(test, luo_bpf_fops_module_going(&handler, module));
+	names->nr = 2;
+	names->fop[1].f_op = &fops;
+	KUNIT_EXPECT_FALSE(test, luo_bpf_fops_module_going(&handler, module));
+	KUNIT_EXPECT_PTR_EQ(test, names->fop[1].f_op, &fops);
+
+	module->mem[MOD_RODATA].base = (void *)&fops;
+	module->mem[MOD_RODATA].size = sizeof(fops);
+	KUNIT_EXPECT_TRUE(test, luo_bpf_fops_module_going(&handler, module));
+	KUNIT_EXPECT_NULL(test, names->fop[1].f_op);
+	KUNIT_EXPECT_FALSE(test, luo_bpf_fops_module_going(&handler, module));
+}
+
 static struct kunit_case luo_bpf_cases[] = {
 	KUNIT_CASE(object_dropped),
+	KUNIT_CASE(module_going),
 	{}
 };
 
