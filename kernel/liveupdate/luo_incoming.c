@@ -35,7 +35,7 @@ void luo_incoming_set_damaged(void)
 /*
  * Damage has given a session the name of another. If the files of one of them
  * are not of a session of this name, it is the other; else there is no telling,
- * and nobody gets files that may not be his.
+ * whatever follows, and nobody gets files that may not be his.
  */
 static void luo_merge_session(struct luo_session *session,
 			      const struct luo_session *twin)
@@ -43,9 +43,10 @@ static void luo_merge_session(struct luo_session *session,
 	pr_err("session '%s' was handed over twice, the memory of one stays reserved\n",
 	       session->name);
 
-	if (twin->error)
+	if (twin->error || session->ambiguous)
 		return;
 	if (!session->error) {
+		session->ambiguous = true;
 		session->error = -EUCLEAN;
 		session->files_pa = 0;
 		return;

@@ -65,6 +65,7 @@ enum luo_direction {
  * @finished:  incoming: FINISH took place
  * @open:      incoming: there is a file for it; under luo_sessions.lock
  * @error:     incoming: why it can't be retrieved, if it can't; constant
+ * @ambiguous: incoming: there were two that could be it, so it stays that way
  * @rcu:       the indexes are walked without a lock
  */
 struct luo_session {
@@ -73,7 +74,7 @@ struct luo_session {
 	struct list_head list;
 	enum luo_direction direction;
 
-	struct mutex mutex; /* files and all below, but open and error */
+	struct mutex mutex; /* files and all below, but open, error, ambiguous */
 	struct list_head files;
 	u64 nr_files;
 	u64 bytes;
@@ -88,6 +89,7 @@ struct luo_session {
 
 	bool open;
 	int error;
+	bool ambiguous;
 
 	struct rcu_head rcu;
 };
