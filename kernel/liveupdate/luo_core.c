@@ -307,8 +307,10 @@ static void __init luo_setup_incoming(void)
 {
 	int err = luo_read_root();
 
-	if (err == -EUCLEAN)
+	if (err == -EUCLEAN) {
 		luo_incoming_set_damaged();
+		luo_flb_set_damaged();
+	}
 	trace_luo_root_read(&luo_in, err);
 }
 

@@ -165,6 +165,7 @@ extern struct list_head luo_flb_ins;
 
 int luo_flb_in_init(void);
 bool luo_flb_is_read(void);
+bool luo_flb_damaged(void);
 struct luo_flb_in *luo_flb_in_find(const char *name);
 struct luo_flb_type *luo_flb_type_find(const char *compatible);
 struct luo_flb_pair *luo_flb_pair(const char *compatible, const char *name);

@@ -289,8 +289,9 @@ void luo_flb_finish_session(void)
  * Context: from rootfs_initcall on; may sleep. Callbacks of handlers may call it
  * for their FLBs, in finish too; not from a callback of an FLB.
  * Return: 0, -ENODATA if no FLB was handed over or this one is finished, -ENOENT
- * if others were, but not this one, -EUCLEAN if its record is damaged, what its
- * retrieve returned, -ENOMEM, -EOPNOTSUPP if live update is off.
+ * if others were, but not this one, -EUCLEAN if its record is damaged, or one that
+ * may be it, what its retrieve returned, -ENOMEM, -EOPNOTSUPP if live update is
+ * off.
  */
 int liveupdate_flb_get_incoming(struct liveupdate_flb *flb, void **objp)
 {
@@ -303,6 +304,8 @@ int liveupdate_flb_get_incoming(struct liveupdate_flb *flb, void **objp)
 	if (err)
 		return err;
 	in = luo_flb_in_find(flb->compatible);
+	if (!in && luo_flb_damaged())
+		return -EUCLEAN;
 	if (!in)
 		return list_empty(&luo_flb_ins) ? -ENODATA : -ENOENT;
 

@@ -16,6 +16,7 @@
 
 static DEFINE_MUTEX(luo_flb_in_lock);
 static bool luo_flb_in_read;
+static bool luo_flb_in_lost;
 LIST_HEAD(luo_flb_ins);
 static struct rhashtable luo_flb_in_names;
 static struct rhashtable luo_flb_types;
@@ -25,6 +26,17 @@ int __init luo_flb_in_init(void)
 	int err = rhashtable_init(&luo_flb_in_names, &luo_named_params);
 
 	return err ?: rhashtable_init(&luo_flb_types, &luo_named_params);
+}
+
+/* Whether there may be some whose names could not be read. */
+bool luo_flb_damaged(void)
+{
+	return READ_ONCE(luo_flb_in_lost);
+}
+
+void luo_flb_set_damaged(void)
+{
+	WRITE_ONCE(luo_flb_in_lost, true);
 }
 
 static void luo_flb_lose(struct luo_flb_in *in)
@@ -42,6 +54,7 @@ static int luo_flb_read_one(const struct luo_flb_ser *ser)
 
 	if (!luo_string_ok(ser->name, sizeof(ser->name))) {
 		pr_err("an FLB with a damaged name is lost, its memory stays reserved\n");
+		luo_flb_set_damaged();
 		return 0;
 	}
 
@@ -109,6 +122,7 @@ static int luo_flb_read_all(u64 pa)
 
 	if (!area) {
 		pr_err("list of FLBs is damaged: none is taken over, their memory stays reserved\n");
+		luo_flb_set_damaged();
 		return 0;
 	}
 

@@ -340,6 +340,7 @@ void luo_flb_unpreserve_file(struct luo_file *lf);
 u64 luo_flb_write(void);
 
 /* luo_flb_record.c, luo_flb_incoming.c */
+void luo_flb_set_damaged(void);
 int luo_flb_read(void);
 int luo_flb_expect(const char *compatible);
 void luo_flb_bound(u64 files, u64 sessions);

@@ -17,6 +17,8 @@
 #include "tap.h"
 #include "vm.h"
 
+#define DAMAGE "/sys/kernel/debug/liveupdate/damage"
+
 static struct luo_device *device;
 static struct shared_control *a, *b;
 
@@ -182,11 +184,28 @@ static void after(void)
 	check_eq(handler_detach("test-shared-b-v1"), 0, "detach the last handler");
 	check_eq(luo_session__finish(never), 0, "finish the last file, with no handler");
 	check_eq(vm_log_count("stays reserved"), 0, "no memory was given up");
+
+	attach_a();
+	session_of("damaged", 9);
+	must(write_file(DAMAGE, "bpf:test-shared-v1 flb.name zero"), "damage its name");
+}
+
+/* That it is lost is not that there was none. */
+static void damaged(void)
+{
+	struct luo_session *session;
+
+	device = device_open();
+	session = session_retrieve(device, "damaged");
+	attach_a();
+	check_eq(luo_session__retrieve_fd(session, 9), -EUCLEAN, "damaged: the file has no state");
+	check_eq(a->error, -EUCLEAN, "damaged: so bpf_luo_error() said");
+	check_eq(luo_session__finish(session), 0, "damaged: finish");
 }
 
 int main(void)
 {
-	static const vm_stage_fn stages[] = { before, after };
+	static const vm_stage_fn stages[] = { before, after, damaged };
 
-	vm_run_stages(stages, 2);
+	vm_run_stages(stages, 3);
 }
