@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What is left over: nothing after FINISH, in this kernel and in the next; and
- * each session that a kexec drops is named in the log.
+ * each session that a kexec drops is named in the log, or counted if there are many.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +17,7 @@
 #include "vm.h"
 
 #define FILES 40
+#define MANY 150	/* sessions, more than are named one by one */
 /* Page tables of KHO's own tree and the like; a lost file is more. */
 #define TOLERANCE KIB(256)
 
@@ -124,6 +125,12 @@ static void nothing_left(void)
 	preserve_files(luo, "dropped one");
 	preserve_files(luo, "dropped two");
 	must(luo_create(luo, "dropped empty"), "create");
+	for (int i = 0; i < MANY; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "dropped %d", i);
+		must(luo_create(luo, name), "create %s", name);
+	}
 }
 
 static void drop(void)

@@ -4,6 +4,7 @@
  * alone, and comes back once its handler is loaded.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "luo.h"
@@ -12,9 +13,11 @@
 #include "testfh.h"
 #include "vm.h"
 
+#define MANY 150	/* more than may be logged one by one */
+
 static void before(void)
 {
-	int luo = must(luo_open(), "/dev/liveupdate"), session, fd;
+	int luo = must(luo_open(), "/dev/liveupdate"), session, many, fd;
 
 	testfh_load("");
 	session = must(luo_create(luo, "unbound"), "create");
@@ -28,6 +31,10 @@ static void before(void)
 	must(luo_preserve(session, testfh_open(77), 7777), "preserve");
 	fd = mem_filled("abandoned", 0, KIB(64), 2);
 	must(luo_preserve(session, fd, 10), "preserve the memfd");
+
+	many = must(luo_create(luo, "many"), "create");
+	for (int i = 0; i < MANY; i++)
+		must(luo_preserve(many, testfh_open(100 + i), i), "preserve");
 
 	/* A file that was preserved and is not any more holds nothing. */
 	fd = testfh_open(5);
@@ -50,6 +57,22 @@ static void abandon(int luo)
 	close(session);
 }
 
+/* The log says of all that they are lost, and does not do so in a line each. */
+static void abandon_many(int luo)
+{
+	int session = must(luo_retrieve(luo, "many"), "retrieve"), lines, rest = 0;
+	char line[200] = "";
+
+	vm_log_mark();
+	check_eq(luo_finish(session), 0, "many: finish");
+	close(session);
+	lines = vm_log_count("'many'.*luo-test-v1.* is lost");
+	if (vm_log_line("'many': [0-9]+ more", 0, line, sizeof(line)))
+		sscanf(line, "%*[^:]: %*[^:]: %d more", &rest);
+	check(lines > 0 && lines < MANY, "many: %d of %d are logged", lines, MANY);
+	check_eq(lines + rest, MANY, "many: and how many more there are");
+}
+
 static void after(void)
 {
 	int luo = must(luo_open(), "/dev/liveupdate");
@@ -60,6 +83,7 @@ static void after(void)
 	fd = luo_retrieve_fd(session, 10);
 	check(fd >= 0 && mem_is(fd, 0, KIB(64), 1), "unbound: the memfd beside it is fine");
 	abandon(luo);
+	abandon_many(luo);
 
 	testfh_load("retryable=1");
 	check_eq(testfh_number(luo_retrieve_fd(session, 1)), 1, "bound: the file is back");

@@ -6,8 +6,6 @@
  * record and call the programs. Each call holds a reference to the programs
  * that it runs, so that they can be replaced or taken away at any time.
  */
-#define pr_fmt(fmt) "luo: " fmt
-
 #include <linux/bpf.h>
 #include <linux/cleanup.h>
 #include <linux/cred.h>
@@ -431,8 +429,9 @@ static void luo_bpf_finish(struct liveupdate_file_op_args *args)
 
 	/* Loaded by can_finish, if that was possible. */
 	if (!args->private_data) {
-		pr_warn("session '%s': record of file %#llx is damaged, its memory stays reserved\n",
-			luo_session_of(args->session)->name, args->token);
+		luo_log_file(luo_session_of(args->session),
+			     "record of file %#llx is damaged, its memory stays reserved",
+			     args->token);
 		return;
 	}
 

@@ -2,8 +2,6 @@
 /*
  * Live Update Orchestrator: the end of what the previous kernel handed over.
  */
-#define pr_fmt(fmt) "luo: " fmt
-
 #include <linux/kho/abi/luo_bpf.h>
 
 #include <trace/events/luo.h>
@@ -49,9 +47,9 @@ static int luo_finish_unbound(struct luo_file *lf)
 	if (err == -ENOMEM)
 		return err;
 	if (err)
-		pr_warn("session '%s' finished without a handler for '%s': file %#llx is lost, its memory stays reserved until the next kexec\n",
-			lf->by_token.session->name, lf->compatible,
-			lf->by_token.token);
+		luo_log_file(lf->by_token.session,
+			     "finished without a handler for '%s': file %#llx is lost, its memory stays reserved until the next kexec",
+			     lf->compatible, lf->by_token.token);
 	return 0;
 }
 
@@ -76,10 +74,24 @@ static int luo_finish_file(struct luo_file *lf)
 	return 0;
 }
 
+static int luo_finish_files(struct luo_session *session)
+{
+	struct luo_file *lf, *next;
+	int err = 0;
+
+	list_for_each_entry_safe(lf, next, &session->files, list) {
+		err = luo_finish_file(lf);
+		if (err)
+			break;
+	}
+	luo_log_rest(session);
+	return err;
+}
+
 /* All files are asked before the first is finished. */
 static int luo_finish_session(struct luo_session *session)
 {
-	struct luo_file *lf, *next;
+	struct luo_file *lf;
 	int err;
 
 	list_for_each_entry(lf, &session->files, list) {
@@ -87,11 +99,9 @@ static int luo_finish_session(struct luo_session *session)
 			return -EBUSY;
 	}
 
-	list_for_each_entry_safe(lf, next, &session->files, list) {
-		err = luo_finish_file(lf);
-		if (err)
-			return err;
-	}
+	err = luo_finish_files(session);
+	if (err)
+		return err;
 
 	luo_flb_finish_session();
 	luo_session_remove(session);

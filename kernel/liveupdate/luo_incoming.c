@@ -202,8 +202,9 @@ static void luo_account_incoming(struct luo_file *lf)
  */
 static void luo_mark_damaged(struct luo_file *lf)
 {
-	pr_err("session '%s': record of file %#llx is damaged, its memory stays reserved\n",
-	       lf->by_token.session->name, lf->by_token.token);
+	luo_log_file(lf->by_token.session,
+		     "record of file %#llx is damaged, its memory stays reserved",
+		     lf->by_token.token);
 	lf->compatible[0] = '\0';
 	lf->status = -EUCLEAN;
 	luo_file_set_bytes(lf, 0);
@@ -278,6 +279,7 @@ int luo_incoming_files(struct luo_session *session)
 	session->nr_files = 0;
 	err = luo_blocks_read(session->files_pa, sizeof(struct luo_file_ser),
 			      luo_read_file, session);
+	luo_log_rest(session);
 	if (err) {
 		luo_forget_files(session);
 		session->nr_files = nr_files;
@@ -419,11 +421,19 @@ struct file *luo_retrieve(struct luo_session *session, u64 token)
 void luo_incoming_report_dropped(void)
 {
 	struct luo_session *session;
+	u64 unlogged = 0;
 
 	if (luo_incoming_sessions())
 		pr_warn("sessions of the previous kernel are dropped by this kexec\n");
 
-	list_for_each_entry(session, &luo_sessions[LUO_INCOMING].list, list)
-		pr_warn("session '%s' is not finished: its %llu files are dropped by this kexec\n",
-			session->name, session->nr_files);
+	list_for_each_entry(session, &luo_sessions[LUO_INCOMING].list, list) {
+		if (luo_may_log())
+			pr_warn("session '%s' is not finished: its %llu files are dropped by this kexec\n",
+				session->name, session->nr_files);
+		else
+			unlogged++;
+	}
+	if (unlogged)
+		pr_warn("%llu more sessions are dropped by this kexec\n",
+			unlogged);
 }

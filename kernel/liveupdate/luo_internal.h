@@ -57,6 +57,7 @@ enum luo_direction {
  * @nr_files:  how many; incoming: as handed over until the records are read
  * @depth:     incoming: how many retrieves are under way inside one another
  * @report:    the last failure of a handler; NULL if there was none
+ * @unlogged:  lines about its files that were left out of the log
  * @bytes:     what the handlers said that is preserved, files that were
  *             retrieved left out
  * @blocks:    outgoing: room for the records of all @files, taken in advance
@@ -80,6 +81,7 @@ struct luo_session {
 	u64 bytes;
 	unsigned int depth;
 	struct liveupdate_session_get_report *report;
+	u64 unlogged;
 
 	struct kho_block_set blocks;
 	bool frozen;
@@ -297,6 +299,10 @@ void luo_blocks_free(u64 head_pa, u64 nr);
 bool luo_string_ok(const char *string, size_t size);
 
 /* luo_report.c */
+bool luo_may_log(void);
+__printf(2, 3)
+void luo_log_file(struct luo_session *session, const char *fmt, ...);
+void luo_log_rest(struct luo_session *session);
 void luo_report(struct luo_file *lf, struct liveupdate_file_op_args *args,
 		const char *callback, int err);
 void luo_report_flb(struct luo_file *lf, const char *flb, const char *callback,
