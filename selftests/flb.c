@@ -15,6 +15,7 @@
 #include "kho.h"
 #include "luo.h"
 #include "tap.h"
+#include "testfh.h"
 #include "testflb.h"
 #include "vm.h"
 
@@ -228,12 +229,20 @@ static void outgoing(void)
 	preserve(create("b"), "b", 1);
 }
 
-static void finish(const char *name)
+static int retrieve(const char *name)
 {
-	int session = must(luo_retrieve(luo, name), "retrieve %s", name);
+	return must(luo_retrieve(luo, name), "retrieve %s", name);
+}
 
+static void finish_session(int session, const char *name)
+{
 	check_eq(luo_finish(session), 0, "%s: finish", name);
 	close(session);
+}
+
+static void finish(const char *name)
+{
+	finish_session(retrieve(name), name);
 }
 
 static void incoming(void)
@@ -311,6 +320,8 @@ static void late(void)
 
 static void held(void)
 {
+	int stays;
+
 	luo = must(luo_open(), "/dev/liveupdate");
 	testflb_load("flbs=3 a=1 b=2");
 	must(testflb_do("a", "register", 2), "register");
@@ -318,20 +329,50 @@ static void held(void)
 	check_eq(testflb_do("a", "get_incoming", 0), 0, "held: get");
 	check_eq(testflb_do("a", "unregister", 0), 0, "held: unregister");
 	finish("held");
+	check_eq(testflb_calls("finish"), 0, "held: none as long as nobody knows what else there is");
+	stays = retrieve("stays");
 	check(testflb_calls("finish 2") == 1 && testflb_calls("finish") == 1,
 	      "held: the one that no other file has is finished");
-	finish("stays");
+	finish_session(stays, "stays");
 	check_eq(testflb_calls("finish 1"), 1, "held: so is the next");
 	check_eq(testflb_calls("finish 0"), 0, "held: not the one that is in use");
 	check_eq(vm_rmmod("luo_testflb"), -EAGAIN, "held: its module can't go");
 	check_eq(testflb_do("a", "put_incoming", 0), 0, "held: put");
 	check_eq(testflb_calls("finish 0"), 1, "held: then it is finished");
 	check_eq(vm_rmmod("luo_testflb"), 0, "held: and its module can go");
+
+	/* One handler has it, the next kernel registers it with the other too. */
+	testflb_load("flbs=1 a=1");
+	preserve(create("never had it"), "b", 1);
+	preserve(create("has it"), "a", 1);
+	testfh_load("");
+	must(luo_preserve(create("absent"), testfh_open(1), 1), "preserve");
+}
+
+static void gained(void)
+{
+	int never, has, absent;
+
+	luo = must(luo_open(), "/dev/liveupdate");
+	testflb_load("flbs=1 a=1 b=1");
+	never = retrieve("never had it");
+	has = retrieve("has it");
+	absent = retrieve("absent");
+	vm_log_mark();
+	finish_session(never, "gained");
+	check_eq(testflb_calls("finish"), 0, "gained: files that never had it do not end it");
+	check_eq(testflb_do("a", "get_incoming", 0), 0, "gained: who has it gets it");
+	check_eq(testflb_do("a", "put_incoming", 0), 0, "gained: put");
+	check(luo_retrieve_fd(has, 1) >= 0, "gained: retrieve");
+	finish_session(has, "gained");
+	check_eq(testflb_calls("finish"), 0, "gained: who is not there yet may have it too");
+	finish_session(absent, "gained");
+	check_eq(testflb_calls("finish 0"), 1, "gained: finished with the last of all");
 }
 
 int main(void)
 {
-	static const vm_stage_fn stages[] = { outgoing, incoming, late, held };
+	static const vm_stage_fn stages[] = { outgoing, incoming, late, held, gained };
 
-	vm_run_stages(stages, 4);
+	vm_run_stages(stages, 5);
 }

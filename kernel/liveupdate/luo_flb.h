@@ -5,14 +5,13 @@
  *
  * Lock order, below the mutex of a session:
  *
- *   luo_flb_in_lock     reading the FLBs of the previous kernel, and which
- *                       handlers have them
  *   luo_flb_in.lock     one FLB of the previous kernel
+ *     luo_flb_in_lock   reading these, and which handlers have them
  *   luo_flb.lock        one FLB on its way to the next
  *     luo_flbs_lock     the registered FLBs, and which handlers have them
  *
- * The first is never held together with another one, nor are two of the second
- * and third. Callbacks of an FLB run under its own.
+ * Two on one level are never held together. Callbacks of an FLB run under its
+ * own.
  */
 #ifndef _LUO_FLB_H
 #define _LUO_FLB_H
@@ -130,9 +129,19 @@ struct luo_flb_in {
 	struct luo_flb *lb;
 };
 
-/* Files of a handler, by its compatible string, which need not be registered. */
+/**
+ * struct luo_flb_type - files of a handler
+ * @by_name:    its compatible string; it need not be registered
+ * @list:       among all of them; under luo_flb_in_lock
+ * @known:      it was registered when files of it were read; likewise
+ * @unfinished: how many files of it were read, and are not finished
+ * @finished:   how many are
+ */
 struct luo_flb_type {
 	struct luo_named by_name;
+	struct list_head list;
+	bool known;
+	atomic64_t unfinished;
 	atomic64_t finished;
 };
 
@@ -169,6 +178,7 @@ bool luo_flb_damaged(void);
 struct luo_flb_in *luo_flb_in_find(const char *name);
 struct luo_flb_type *luo_flb_type_find(const char *compatible);
 struct luo_flb_pair *luo_flb_pair(const char *compatible, const char *name);
+bool luo_flb_awaited(struct luo_flb_in *in);
 
 /* luo_flb_incoming.c */
 void luo_flb_settle(struct luo_flb_pair *pair, struct liveupdate_flb *flb);

@@ -8,7 +8,10 @@
  * its count knows of. They are settled when a file is finished, and when the FLB
  * is registered with the handler.
  *
- * The counts are not relied on: when no file is left, all FLBs are finished.
+ * The counts are not relied on: files of a handler that has the FLB need not have
+ * had it in the previous kernel. What was used up by them is still waited for, as
+ * long as there may be files that need it; and when no file is left, all FLBs are
+ * finished.
  */
 #define pr_fmt(fmt) "luo: " fmt
 
@@ -22,6 +25,9 @@
 
 /* Incoming sessions that are not finished, and could be; -1: not known yet. */
 static atomic64_t luo_flb_sessions = ATOMIC64_INIT(-1);
+
+/* Those of them whose files were not looked at. */
+static atomic64_t luo_flb_unread = ATOMIC64_INIT(-1);
 
 /* Whether the incoming one holds it. Any context. */
 bool luo_flb_in_has(struct liveupdate_flb *flb)
@@ -164,6 +170,17 @@ static void luo_flb_end(struct luo_flb_in *in, struct liveupdate_flb *flb)
 		luo_flb_call_finish(in);
 }
 
+/* Late does no harm, early would: a file could not be retrieved any more. */
+static bool luo_flb_done(struct luo_flb_in *in)
+{
+	lockdep_assert_held(&in->lock);
+
+	if (!atomic64_read(&luo_flb_sessions))
+		return true;
+	return !in->count && !atomic64_read(&luo_flb_unread) &&
+	       !luo_flb_awaited(in);
+}
+
 /**
  * luo_flb_settle - take note of the finished files of a handler
  * @pair: the handler and the FLB
@@ -181,9 +198,7 @@ void luo_flb_settle(struct luo_flb_pair *pair, struct liveupdate_flb *flb)
 	finished = atomic64_read(&pair->type->finished) - pair->settled;
 	pair->settled += finished;
 	in->count -= min(in->count, finished);
-	if (!atomic64_read(&luo_flb_sessions))
-		in->count = 0;
-	if (!in->count)
+	if (luo_flb_done(in))
 		luo_flb_end(in, flb);
 }
 
@@ -206,6 +221,7 @@ void luo_flb_finish_file(struct luo_file *lf)
 	if (WARN_ON_ONCE(!type))
 		return;
 	atomic64_inc(&type->finished);
+	atomic64_dec(&type->unfinished);
 
 	set = lf->fh ? luo_flb_set_get(lf->fh) : NULL;
 	for (unsigned int i = 0; set && i < set->nr; i++) {
@@ -217,25 +233,24 @@ void luo_flb_finish_file(struct luo_file *lf)
 	luo_flb_set_put(set);
 }
 
-/* No file is left that could have it. */
-static void luo_flb_end_last(struct luo_flb_in *in)
+static void luo_flb_end_if_done(struct luo_flb_in *in)
 {
 	struct luo_flb *lb = luo_flb_find(in->by_name.name);
 
 	scoped_guard(mutex, &in->lock) {
-		in->count = 0;
-		luo_flb_end(in, lb ? lb->flb : NULL);
+		if (luo_flb_done(in))
+			luo_flb_end(in, lb ? lb->flb : NULL);
 	}
 	if (lb)
 		luo_flb_put(lb);
 }
 
-static void luo_flb_end_all(void)
+static void luo_flb_end_done(void)
 {
 	struct luo_flb_in *in;
 
 	list_for_each_entry(in, &luo_flb_ins, list)
-		luo_flb_end_last(in);
+		luo_flb_end_if_done(in);
 }
 
 static void luo_flb_bound_one(struct luo_flb_in *in, u64 files)
@@ -253,18 +268,31 @@ static void luo_flb_bound_one(struct luo_flb_in *in, u64 files)
  * luo_flb_bound - compare the counts with what there is
  * @files:    how many files were handed over, in sessions that can be finished
  * @sessions: how many such sessions
+ * @unread:   how many of these have files, none of which was read yet
  *
  * Context: once, after luo_flb_read(), before any file is finished; may sleep.
  */
-void luo_flb_bound(u64 files, u64 sessions)
+void luo_flb_bound(u64 files, u64 sessions, u64 unread)
 {
 	struct luo_flb_in *in;
 
 	list_for_each_entry(in, &luo_flb_ins, list)
 		luo_flb_bound_one(in, files);
+	atomic64_set(&luo_flb_unread, unread);
 	atomic64_set(&luo_flb_sessions, sessions);
 	if (!sessions)
-		luo_flb_end_all();
+		luo_flb_end_done();
+}
+
+/**
+ * luo_flb_read_session - the files of a session were read
+ *
+ * Context: with the mutex of the session; may sleep.
+ */
+void luo_flb_read_session(void)
+{
+	if (atomic64_dec_and_test(&luo_flb_unread))
+		luo_flb_end_done();
 }
 
 /**
@@ -275,7 +303,7 @@ void luo_flb_bound(u64 files, u64 sessions)
 void luo_flb_finish_session(void)
 {
 	if (atomic64_dec_and_test(&luo_flb_sessions))
-		luo_flb_end_all();
+		luo_flb_end_done();
 }
 
 /**
@@ -340,7 +368,7 @@ void liveupdate_flb_put_incoming(struct liveupdate_flb *flb)
 	if (WARN_ON_ONCE(!in->users))
 		return;
 	in->users--;
-	if (!in->count)
+	if (luo_flb_done(in))
 		luo_flb_end(in, in->flb);
 }
 EXPORT_SYMBOL_GPL(liveupdate_flb_put_incoming);

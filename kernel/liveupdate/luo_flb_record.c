@@ -18,6 +18,7 @@ static DEFINE_MUTEX(luo_flb_in_lock);
 static bool luo_flb_in_read;
 static bool luo_flb_in_lost;
 LIST_HEAD(luo_flb_ins);
+static LIST_HEAD(luo_flb_type_list);
 static struct rhashtable luo_flb_in_names;
 static struct rhashtable luo_flb_types;
 
@@ -192,7 +193,22 @@ static struct luo_flb_type *luo_flb_type(const char *compatible)
 		kfree(type);
 		return ERR_PTR(err);
 	}
+	list_add_tail(&type->list, &luo_flb_type_list);
 	return type;
+}
+
+static struct luo_flb_pair *luo_flb_pair_find(struct luo_flb_in *in,
+					      struct luo_flb_type *type)
+{
+	struct luo_flb_pair *pair;
+
+	lockdep_assert_held(&luo_flb_in_lock);
+
+	list_for_each_entry(pair, &in->pairs, list) {
+		if (pair->type == type)
+			return pair;
+	}
+	return NULL;
 }
 
 /**
@@ -221,10 +237,9 @@ struct luo_flb_pair *luo_flb_pair(const char *compatible, const char *name)
 	type = luo_flb_type(compatible);
 	if (IS_ERR(type))
 		return ERR_CAST(type);
-	list_for_each_entry(pair, &in->pairs, list) {
-		if (pair->type == type)
-			return pair;
-	}
+	pair = luo_flb_pair_find(in, type);
+	if (pair)
+		return pair;
 	pair = kzalloc_obj(*pair);
 	if (!pair)
 		return ERR_PTR(-ENOMEM);
@@ -235,22 +250,60 @@ struct luo_flb_pair *luo_flb_pair(const char *compatible, const char *name)
 }
 
 /**
+ * luo_flb_awaited - whether a file may be left that needs an incoming FLB
+ * @in: the FLB
+ *
+ * That is one of a handler that has it, or that was not there yet. There are as
+ * many handlers as there are types of files.
+ *
+ * Context: with the lock of the FLB; may sleep.
+ */
+bool luo_flb_awaited(struct luo_flb_in *in)
+{
+	struct luo_flb_type *type;
+
+	guard(mutex)(&luo_flb_in_lock);
+
+	list_for_each_entry(type, &luo_flb_type_list, list) {
+		if (atomic64_read(&type->unfinished) &&
+		    (!type->known || luo_flb_pair_find(in, type)))
+			return true;
+	}
+	return false;
+}
+
+/**
  * luo_flb_expect - a file was handed over
- * @compatible: the handler's, which need not be registered
+ * @compatible: the handler's; empty if it could not be read
+ * @known:      the handler is registered
  *
  * Memory for what luo_flb_finish_file() does is taken here, where it may fail.
  *
  * Context: after luo_flb_read(); may sleep.
  * Return: 0 or -ENOMEM.
  */
-int luo_flb_expect(const char *compatible)
+int luo_flb_expect(const char *compatible, bool known)
 {
-	if (list_empty(&luo_flb_ins))
+	struct luo_flb_type *type;
+
+	if (list_empty(&luo_flb_ins) || !*compatible)
 		return 0;
 
 	guard(mutex)(&luo_flb_in_lock);
 
-	return PTR_ERR_OR_ZERO(luo_flb_type(compatible));
+	type = luo_flb_type(compatible);
+	if (IS_ERR(type))
+		return PTR_ERR(type);
+	atomic64_inc(&type->unfinished);
+	type->known |= known;
+	return 0;
+}
+
+/* Undoes luo_flb_expect(): the file is read again, or can't be asked for. */
+void luo_flb_unexpect(const char *compatible)
+{
+	if (!list_empty(&luo_flb_ins) && *compatible)
+		atomic64_dec(&luo_flb_type_find(compatible)->unfinished);
 }
 
 struct luo_flb_in *luo_flb_in_find(const char *name)

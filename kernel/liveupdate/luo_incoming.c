@@ -116,15 +116,17 @@ static void luo_forget_sessions(void)
 static void luo_bound_flbs(void)
 {
 	struct luo_session *session;
-	u64 files = 0, sessions = 0;
+	u64 files = 0, sessions = 0, unread = 0;
 
 	list_for_each_entry(session, &luo_sessions[LUO_INCOMING].list, list) {
 		if (session->error)
 			continue;
 		files += session->nr_files;
 		sessions++;
+		if (session->files_pa)
+			unread++;
 	}
-	luo_flb_bound(files, sessions);
+	luo_flb_bound(files, sessions, unread);
 }
 
 static int luo_read_sessions(const struct luo_ser *root)
@@ -179,8 +181,11 @@ int luo_incoming_sessions(void)
 	return err;
 }
 
-/* What the handler says of it, or if there is none yet, what the core knows. */
-static void luo_account_incoming(struct luo_file *lf)
+/*
+ * What the handler says of it, or if there is none yet, what the core knows.
+ * Returns whether there is one.
+ */
+static bool luo_account_incoming(struct luo_file *lf)
 {
 	struct liveupdate_file_op_args args;
 
@@ -188,12 +193,13 @@ static void luo_account_incoming(struct luo_file *lf)
 	if (!lf->fh) {
 		if (strstarts(lf->compatible, LUO_BPF_PREFIX))
 			luo_file_set_bytes(lf, luo_bpf_record_peek(lf->data));
-		return;
+		return false;
 	}
 	luo_file_args(lf, &args);
 	luo_file_account(lf, &args);
 	luo_handler_put(lf->fh);
 	lf->fh = NULL;
+	return true;
 }
 
 /*
@@ -205,20 +211,23 @@ static void luo_mark_damaged(struct luo_file *lf)
 	luo_log_file(lf->by_token.session,
 		     "record of file %#llx is damaged, its memory stays reserved",
 		     lf->by_token.token);
+	luo_flb_unexpect(lf->compatible);
 	lf->compatible[0] = '\0';
 	lf->status = -EUCLEAN;
 	luo_file_set_bytes(lf, 0);
 }
 
-static int luo_add_file(struct luo_file *lf)
+static int luo_add_file(struct luo_file *lf, bool known)
 {
 	struct luo_session *session = lf->by_token.session;
-	int err = luo_flb_expect(lf->compatible);
+	int err = luo_flb_expect(lf->compatible, known);
 
-	if (!err)
+	if (!err) {
 		err = luo_file_add(lf);
-	if (!err)
-		return 0;
+		if (!err)
+			return 0;
+		luo_flb_unexpect(lf->compatible);
+	}
 	/* Of two files of one token there is no telling which is meant. */
 	if (err == -EEXIST) {
 		luo_mark_damaged(luo_file_find(session, lf->by_token.token));
@@ -233,6 +242,7 @@ static int luo_read_file(void *record, void *session)
 {
 	struct luo_file_ser *ser = record;
 	struct luo_file *lf;
+	bool known = false;
 
 	lf = luo_file_alloc(session, ser->token);
 	if (!lf)
@@ -241,11 +251,11 @@ static int luo_read_file(void *record, void *session)
 	lf->data = ser->data;
 	if (luo_string_ok(ser->compatible, sizeof(ser->compatible))) {
 		strscpy_pad(lf->compatible, ser->compatible);
-		luo_account_incoming(lf);
+		known = luo_account_incoming(lf);
 	} else {
 		luo_mark_damaged(lf);
 	}
-	return luo_add_file(lf);
+	return luo_add_file(lf, known);
 }
 
 static void luo_forget_files(struct luo_session *session)
@@ -253,6 +263,7 @@ static void luo_forget_files(struct luo_session *session)
 	struct luo_file *lf, *next;
 
 	list_for_each_entry_safe(lf, next, &session->files, list) {
+		luo_flb_unexpect(lf->compatible);
 		luo_file_remove(lf);
 		luo_file_free(lf);
 	}
@@ -286,6 +297,7 @@ int luo_incoming_files(struct luo_session *session)
 	} else {
 		luo_blocks_free(session->files_pa, U64_MAX);
 		session->files_pa = 0;
+		luo_flb_read_session();
 	}
 	trace_luo_session_end(session, "read", err);
 	return err;

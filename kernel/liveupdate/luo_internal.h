@@ -348,8 +348,10 @@ u64 luo_flb_write(void);
 /* luo_flb_record.c, luo_flb_incoming.c */
 void luo_flb_set_damaged(void);
 int luo_flb_read(void);
-int luo_flb_expect(const char *compatible);
-void luo_flb_bound(u64 files, u64 sessions);
+int luo_flb_expect(const char *compatible, bool known);
+void luo_flb_unexpect(const char *compatible);
+void luo_flb_bound(u64 files, u64 sessions, u64 unread);
+void luo_flb_read_session(void);
 void luo_flb_finish_file(struct luo_file *lf);
 void luo_flb_finish_session(void);
 
