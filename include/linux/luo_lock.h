@@ -13,7 +13,7 @@
 
 #define LUO_LOCK_MS 20
 
-/* Before another try: 0, or an errno as luo_lock_briefly(). */
+/* Before another try: 0, or an errno as luo_try_briefly(). */
 static inline int luo_wait_briefly(unsigned long end)
 {
 	if (fatal_signal_pending(current))
@@ -23,6 +23,24 @@ static inline int luo_wait_briefly(unsigned long end)
 	schedule_timeout_uninterruptible(1);
 	return 0;
 }
+
+/**
+ * luo_try_briefly - try something until it is true, for a while
+ * @try: an expression
+ *
+ * Context: may sleep.
+ * Return: 0, -EBUSY if it was false for %LUO_LOCK_MS, -EINTR if the task is being
+ * killed.
+ */
+#define luo_try_briefly(try)						\
+({									\
+	unsigned long _end = jiffies + msecs_to_jiffies(LUO_LOCK_MS);	\
+	int _err = 0;							\
+									\
+	while (!_err && !(try))						\
+		_err = luo_wait_briefly(_end);				\
+	_err;								\
+})
 
 /**
  * luo_lock_briefly - take a mutex that may not be to be had
@@ -35,13 +53,7 @@ static inline int luo_wait_briefly(unsigned long end)
  */
 static inline int luo_lock_briefly(struct mutex *lock)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(LUO_LOCK_MS);
-
-	int err = 0;
-
-	while (!err && !mutex_trylock(lock))
-		err = luo_wait_briefly(end);
-	return err;
+	return luo_try_briefly(mutex_trylock(lock));
 }
 
 #endif /* _LINUX_LUO_LOCK_H */

@@ -332,11 +332,8 @@ static struct file *luo_bpf_open_it(struct luo_bpf_file *bf,
 /* fsync(2) may wait for it, uninterruptibly; so not while others are at it. */
 static int luo_bpf_inode_wait(struct inode *inode)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(LUO_LOCK_MS);
-	int err = 0;
+	int err = luo_try_briefly(inode_trylock(inode));
 
-	while (!err && !inode_trylock(inode))
-		err = luo_wait_briefly(end);
 	if (!err)
 		inode_unlock(inode);
 	return err;

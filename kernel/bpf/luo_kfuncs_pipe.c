@@ -279,12 +279,7 @@ static bool luo_fifo_is_busy(struct inode *inode)
  */
 int luo_bpf_fifo_wait(struct inode *inode)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(LUO_LOCK_MS);
-	int err = 0;
-
-	while (!err && luo_fifo_is_busy(inode))
-		err = luo_wait_briefly(end);
-	return err;
+	return luo_try_briefly(!luo_fifo_is_busy(inode));
 }
 
 /* How many of those who have it open are the program itself */
