@@ -9,6 +9,13 @@ export DEBUG ?=
 export NOTHP ?=
 export T     ?=
 
+verbs := help demo test test-versions test-systemd kernel handlers tools install deb patches shell check bench clean
+ifneq ($(filter-out $(verbs),$(MAKECMDGOALS)),)
+$(error there is no verb '$(filter-out $(verbs),$(MAKECMDGOALS))': make help lists them; tests are named with T=, as in make test T=eventfd)
+endif
+# Words that a test's name contains; not for the shell
+tests = $(foreach word,$(T),'$(word)')
+
 help: ## print this
 	@echo 'usage: make VERB [ARCH=x86_64|arm64]'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 17
@@ -17,15 +24,16 @@ demo: ## watch a live update: from a fresh checkout to files carried over a kexe
 	@scripts/prepare luo
 	@selftests/vm/demo
 
-test: ## run every test; T=pattern runs some, DEBUG=1 runs them on a kernel with all checkers
+test: ## run every test; T=word runs those named so, DEBUG=1 on a kernel with all checkers
+	@selftests/vm/run-tests --named $(tests)
 	@scripts/prepare luo stock $(if $(filter-out 0,$(DEBUG)),debug) $(if $(filter-out 0,$(NOTHP)),nothp)
-	@selftests/vm/run-tests $(T)
+	@selftests/vm/run-tests $(tests)
 
 test-versions: ## every test on Linux 7.2 too, and live updates between it and the base
-	@scripts/test-versions $(T)
+	@scripts/test-versions $(tests)
 
 test-systemd: ## live updates of a Debian with systemd, whose services' stored files survive
-	@scripts/test-systemd $(T)
+	@scripts/test-systemd $(tests)
 
 kernel: ## build our kernel to out/ARCH/image/luo
 	@scripts/prepare luo
@@ -61,5 +69,5 @@ bench: ## what it costs, beside the stock kernel: a table, CSV and plots under o
 clean: ## remove what was built; the fetched base stays
 	find $(OUT) $(wildcard $(OUT)/[0-9].*) -mindepth 1 -maxdepth 1 ! -name base ! -name '[0-9].*' -exec rm -rf {} +
 
-.PHONY: help demo test test-versions test-systemd kernel handlers tools install deb patches shell check bench clean
+.PHONY: $(verbs)
 .SILENT: help

@@ -248,7 +248,7 @@ static int check(struct call *call, struct json_object *incoming)
 		return call_fail(call, -EALREADY, "an update is under way, at step %s",
 				 update_step());
 	if (!kexec_is_loaded())
-		return call_fail(call, -ENOEXEC, "no kernel is loaded: LOAD one");
+		return call_fail(call, -ENOEXEC, "no kernel is loaded: load one (luoctl load)");
 	return check_incoming(call, incoming);
 }
 

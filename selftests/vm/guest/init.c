@@ -262,6 +262,13 @@ static void start_report(const char *stage)
 	report(text);
 }
 
+/* Where a person finds what each test finds by itself */
+static void furnish(void)
+{
+	(void)!symlink("/selftests/samples/luo", "/samples");
+	setenv("LUO_ITERATORS", "/iterators", 1);
+}
+
 int main(void)
 {
 	unsigned long long start = ticks();
@@ -284,13 +291,15 @@ int main(void)
 	read_script("/run/script");
 
 	sethostname("luo", 3);
-	setenv("PATH", "/selftests:/selftests/base:/bin", 1);
+	setenv("PATH", "/selftests:/selftests/base:/bin:/samples", 1);
 	setenv("HOME", "/root", 1);
 	setenv("TERM", "linux", 0);
 	setenv("LUO_STAGE", word("luo_stage", value, sizeof(value)) ?: "0", 1);
 	snprintf(text, sizeof(text), "%llu", start);
 	setenv("LUO_INIT_TICKS", text, 1);
 	start_report(getenv("LUO_STAGE"));
+	if (shell)
+		furnish();
 
 	pid = fork();
 	if (!pid)
