@@ -18,5 +18,8 @@ printf 'FDSTORE_DO=check\nFDSTORE_LOST="%s"\n' "${FDSTORE_LOST:-}" > /etc/fdstor
 systemctl start --wait fdstore
 status=$?
 cat /run/fdstore.tap
+# What an initramfs has left is luod's from its start on.
+systemctl start luod
+ls /run/luo/*.bpf.o 2> /dev/null && { echo "luod has not taken these"; status=1; }
 [ $status = 0 ] || systemctl status --no-pager -l fdstore
 exit $status
