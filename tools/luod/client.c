@@ -141,7 +141,7 @@ void client_send(struct client *client, struct json_object *message, int fd)
 	if (client->dead)
 		return;
 	if (!out || client->out_bytes + out->len > OUT_MAX ||
-	    client->out_fds + (out->fd >= 0) > OUT_FDS_MAX) {
+	    (out->fd >= 0 && client->out_fds == OUT_FDS_MAX)) {
 		client_kill(client, out ? "it does not read what it gets" : "no memory");
 		out_free(out);
 		return;
