@@ -164,7 +164,7 @@ static int luo_bpf_way_ends(struct luo_bpf_file *bf, const struct path *path)
 	path_get(&at);
 	do {
 		if (luo_bpf_is_served(at.mnt->mnt_sb)) {
-			luo_bpf_message(bf, "a %s on the way to it is served by a program, or a user's",
+			luo_bpf_message(bf, "on the way to it a program serves %s, or a user",
 					at.mnt->mnt_sb->s_type->name);
 			err = -EOPNOTSUPP;
 		}
