@@ -13,8 +13,8 @@
 
 #define LUO_LOCK_MS 20
 
-/* Before another try: 0, or an errno as luo_try_briefly(). */
-static inline int luo_wait_briefly(unsigned long end)
+/* Before another try: 0, or an errno as luo_try_for(). */
+static inline int luo_wait_until(unsigned long end)
 {
 	if (fatal_signal_pending(current))
 		return -EINTR;
@@ -25,22 +25,28 @@ static inline int luo_wait_briefly(unsigned long end)
 }
 
 /**
- * luo_try_briefly - try something until it is true, for a while
+ * luo_try_for - try something until it is true, for a while
+ * @ms:  how long
  * @try: an expression
  *
  * Context: may sleep.
- * Return: 0, -EBUSY if it was false for %LUO_LOCK_MS, -EINTR if the task is being
- * killed.
+ * Return: 0, -EBUSY if it was false all that time, -EINTR if the task is being killed.
  */
-#define luo_try_briefly(try)						\
+#define luo_try_for(ms, try)						\
 ({									\
-	unsigned long _end = jiffies + msecs_to_jiffies(LUO_LOCK_MS);	\
+	unsigned long _end = jiffies + msecs_to_jiffies(ms);		\
 	int _err = 0;							\
 									\
 	while (!_err && !(try))						\
-		_err = luo_wait_briefly(_end);				\
+		_err = luo_wait_until(_end);				\
 	_err;								\
 })
+
+/*
+ * The same for %LUO_LOCK_MS. That a lock is not held is also tried before calls that wait
+ * for it uninterruptibly: who takes it right then does so at no time of his choice.
+ */
+#define luo_try_briefly(try)	luo_try_for(LUO_LOCK_MS, try)
 
 /**
  * luo_lock_briefly - take a mutex that may not be to be had

@@ -329,16 +329,6 @@ static struct file *luo_bpf_open_it(struct luo_bpf_file *bf,
 	return file;
 }
 
-/* fsync(2) may wait for it, uninterruptibly; so not while others are at it. */
-static int luo_bpf_inode_wait(struct inode *inode)
-{
-	int err = luo_try_briefly(inode_trylock(inode));
-
-	if (!err)
-		inode_unlock(inode);
-	return err;
-}
-
 __bpf_kfunc_start_defs();
 
 /**
@@ -393,7 +383,8 @@ __bpf_kfunc int bpf_luo_sync(struct luo_bpf_ctx *ctx, struct file *file)
 
 	if (!file->f_op->fsync)
 		return 0;
-	err = luo_bpf_inode_wait(file_inode(file));
+	/* fsync(2) may wait for it, uninterruptibly. */
+	err = luo_try_briefly(!inode_is_locked(file_inode(file)));
 	if (err == -EBUSY)
 		luo_bpf_message(luo_bpf_file_of(ctx),
 				"another task writes to it, and does not end");

@@ -190,10 +190,9 @@ static int luo_pipe_resize(struct luo_bpf_file *bf, struct file *file, u32 slots
 
 	if (pipe->max_usage == slots)
 		return 0;
-	ret = luo_lock_briefly(&pipe->mutex);
+	ret = luo_try_briefly(!mutex_is_locked(&pipe->mutex));
 	if (ret)
 		return ret;
-	mutex_unlock(&pipe->mutex);
 	ret = pipe_fcntl(file, F_SETPIPE_SZ, slots << PAGE_SHIFT);
 	if (ret == -EPERM)
 		luo_bpf_message(bf, "a pipe of %u pages is more than who retrieves it may have",

@@ -22,10 +22,9 @@
 #include <linux/kexec.h>
 #include <linux/kexec_handover.h>
 #include <linux/kstrtox.h>
+#include <linux/luo_lock.h>
 #include <linux/moduleparam.h>
 #include <linux/rwsem.h>
-#include <linux/sched.h>
-#include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
 #include <linux/wait.h>
@@ -199,21 +198,14 @@ static int luo_hand_over(void)
 /* Take luo_quiesce for writing, if all that is under way ends. */
 static int luo_drain(void)
 {
-	const unsigned long end = jiffies + LUO_DRAIN_S * HZ;
-	int err = 0;
+	int err;
 
 	if (down_write_trylock(&luo_quiesce))
 		return 0;
 
 	WRITE_ONCE(luo_draining, true);
-	while (!err && !down_write_trylock(&luo_quiesce)) {
-		if (fatal_signal_pending(current))
-			err = -EINTR;
-		else if (time_after(jiffies, end))
-			err = -EBUSY;
-		else
-			schedule_timeout_uninterruptible(1);
-	}
+	err = luo_try_for(LUO_DRAIN_S * MSEC_PER_SEC,
+			  down_write_trylock(&luo_quiesce));
 	WRITE_ONCE(luo_draining, false);
 	wake_up_all(&luo_drained);
 	if (err == -EBUSY)

@@ -5,14 +5,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "busy.h"
@@ -295,8 +293,7 @@ static void check_nested_held(struct luo_session *session, int inner)
 	add_to(inner);
 	pid = hold_epoll(epoll);
 	check_eq(luo_session__retrieve_fd(session, NESTS), -EBUSY, "while one inside is held");
-	kill(pid, SIGKILL);
-	must(waitpid(pid, NULL, 0) == pid ? 0 : -errno, "waitpid");
+	let_go(pid);
 	must(read(inner, &value, sizeof(value)) == sizeof(value) ? 0 : -errno, "read");
 }
 

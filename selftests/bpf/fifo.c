@@ -267,8 +267,7 @@ static void check_held(void)
 	handler_log_mark();
 	check_eq(luo_session__retrieve_fd(session, HELD), -EBUSY, "while another task is at it");
 	check(handler_logged("can't be opened"), "the report says so");
-	kill(pid, SIGKILL);
-	must(waitpid(pid, NULL, 0) == pid ? 0 : -errno, "waitpid");
+	let_go(pid);
 	fd = luo_session__retrieve_fd(session, HELD);
 	check(fd >= 0 && gives(fd, "held"), "and when that has ended, it comes");
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -10,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "busy.h"
@@ -61,8 +63,7 @@ static void *held_back(void)
 	return page;
 }
 
-/* Who writes events there */
-pid_t hold_epoll(int epoll)
+static pid_t hold(int fd, void (*fn)(int fd, void *page))
 {
 	pid_t child = must(fork(), "fork");
 	void *page;
@@ -70,25 +71,35 @@ pid_t hold_epoll(int epoll)
 	if (!child) {
 		page = held_back();
 		if (page)
-			epoll_wait(epoll, page, 1, -1);
+			fn(fd, page);
 		_exit(1);
 	}
 	wait_for_sleep(child);
 	return child;
 }
 
-/* Who writes to it from there */
+static void take_events(int epoll, void *page)
+{
+	epoll_wait(epoll, page, 1, -1);
+}
+
+static void write_page(int fd, void *page)
+{
+	(void)!write(fd, page, 4096);
+}
+
+pid_t hold_epoll(int epoll)
+{
+	return hold(epoll, take_events);
+}
+
 pid_t hold_file(int fd)
 {
-	pid_t child = must(fork(), "fork");
-	void *page;
+	return hold(fd, write_page);
+}
 
-	if (!child) {
-		page = held_back();
-		if (page)
-			(void)!write(fd, page, 4096);
-		_exit(1);
-	}
-	wait_for_sleep(child);
-	return child;
+void let_go(pid_t child)
+{
+	kill(child, SIGKILL);
+	must(waitpid(child, NULL, 0) == child ? 0 : -errno, "waitpid");
 }

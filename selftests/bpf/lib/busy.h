@@ -12,5 +12,7 @@ pid_t hold_pipe(int fd);
 /* Likewise of the epoll file, which must have something to tell; and the lock of the file. */
 pid_t hold_epoll(int epoll);
 pid_t hold_file(int fd);
+/* Ends one of these. */
+void let_go(pid_t child);
 
 #endif
