@@ -67,7 +67,7 @@ bench: ## what it costs, beside the stock kernel: a table, CSV and plots under o
 	@bench/run
 
 clean: ## remove what was built; the fetched base stays
-	find $(OUT) $(wildcard $(OUT)/[0-9].*) -mindepth 1 -maxdepth 1 ! -name base ! -name '[0-9].*' -exec rm -rf {} +
+	@scripts/clean
 
 .PHONY: $(verbs)
 .SILENT: help

@@ -32,3 +32,9 @@ show() {
 	done
 	[ ! -t 2 ] || printf '\r\033[K' >&2
 }
+
+# alone: nothing else is built in $OUT until this process ends.
+alone() {
+	exec 9> "$OUT/.lock"
+	flock -n 9 || { say "another build runs in this checkout: waiting for it"; flock 9; }
+}
