@@ -45,7 +45,7 @@ $(BIN)/systemd/%: $(TOP)/selftests/systemd/%
 
 # Natively: messages and luod.conf alone, and all of it against a kernel that is made up.
 LUOD_NATIVE := $(filter-out attached child cmdline device handlers handlers_request kexec keeper keeper_link main object options state store,$(LUOD_OBJS:$(TOOLS)/build/luod/%.o=%))
-LUOD_CFLAGS := -pthread -fno-sanitize-recover=all -isystem $(TOOLS)/libbpf/include -I$(TOP)/tools/lib/luo-bpf
+LUOD_CFLAGS = $(LUO_VERSION) -pthread -fno-sanitize-recover=all -isystem $(TOOLS)/libbpf/include -I$(TOP)/tools/lib/luo-bpf
 
 luod_sources = $(addprefix $(TOP)/tools/luod/,$(addsuffix .c,$1))
 $(NATIVE)/luod_message: LUOD_SRCS := $(call luod_sources,message)

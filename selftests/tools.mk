@@ -2,9 +2,11 @@
 # What tests the client API and luoctl without a VM: tools/NAME.c becomes the native test NAME,
 # with the sources that it tests compiled with sanitizers. Included by Makefile.
 
+# Of luod's tests, too
+LUO_VERSION := -DLUO_VERSION='"$(shell sed -n 's/^LIBLUO_BPF_\([0-9.]*\) {/\1/p' $(TOP)/tools/lib/luo-bpf/libluo-bpf.map | sort -V | tail -1)"'
 SAN	:= $(OBJ)/san
 SAN_CFLAGS := -O1 -g -std=gnu11 -D_GNU_SOURCE $(WARN) -fsanitize=address,undefined \
-	   -DLUO_VERSION='"$(shell sed -n 's/^LIBLUO_BPF_\([0-9.]*\) {/\1/p' $(TOP)/tools/lib/luo-bpf/libluo-bpf.map | sort -V | tail -1)"' \
+	   $(LUO_VERSION) \
 	   -DLUOCTL='"$(SAN)/luoctl-asan.bpf.o"' -I$(TOP)/selftests/lib -I$(TOP)/tools/lib/luo-bpf \
 	   -I$(OBJ)/include -isystem $(KSFT) -isystem $(TOOLS)/libbpf/include
 

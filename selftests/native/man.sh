@@ -45,7 +45,7 @@ same "luoctl(1): verbs, and the options of each" "$dir/program" "$dir/page"
 
 "$luoctl" help | sed -n 's/^  --\([a-z-]*\).*/\1/p' > "$dir/program"
 section tools/man/luoctl.1 OPTIONS > "$dir/options"
-plain "$dir/options" | awk '/^\.TP/ { getline; print }' | sed -n 's/^--\([a-z-]*\).*/\1/p' > "$dir/page"
+plain "$dir/options" | awk '/^\.TP/ { getline; print }' | sed -nE 's/^(-[a-zA-Z] *, *)?--([a-z-]+).*/\2/p' > "$dir/page"
 same "luoctl(1): options" "$dir/program" "$dir/page"
 
 "$luoctl" help | sed -nE '/^Exit status/,$ { s/^Exit status: //; s/,? ?([0-9]) /\n\1\n/g; p }' | grep -xE '[0-9]' > "$dir/program"

@@ -257,6 +257,8 @@ static const struct {
 	{ "help nothing", 2, NULL, "there is no verb 'nothing'" },
 	{ "update --help", 0, "--policy abort|go", NULL },
 	{ "--version", 0, "luoctl " LUO_VERSION, NULL },
+	{ "-h", 0, "luoctl update [--dry-run]", NULL },
+	{ "-V", 0, "luoctl " LUO_VERSION, NULL },
 	{ "start", 2, NULL, "there is no verb 'start': luoctl help says what there is" },
 	{ "handlers", 2, NULL, "list, load, upgrade, unload or check" },
 	{ "handlers attach x", 2, NULL, "handlers attach: list, load" },

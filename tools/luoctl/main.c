@@ -254,7 +254,11 @@ static int take_options(struct args *args, unsigned int *given, int argc, char *
 	for (size_t i = 0; i < NR(options); i++)
 		longs[i] = (struct option) { options[i].name, !!options[i].value, NULL,
 					     options[i].opt };
-	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
+		if (opt == 'h')
+			opt = OPT_HELP;
+		if (opt == 'V')
+			opt = OPT_VERSION;
 		if (opt == '?')
 			return usage(NULL, "an option is wrong");
 		*given |= BIT(opt);

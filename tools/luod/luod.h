@@ -14,7 +14,7 @@
 #include "message.h"
 #include "policy.h"
 
-#define LUOD_VERSION	"luod 1"
+#define LUOD_VERSION	"luod " LUO_VERSION
 #define LUOD_SOCKET	"/run/luod/liveupdate.sock"
 #define LUOD_CONF	"/etc/luo/luod.conf"
 #define ERROR_MAX	512
