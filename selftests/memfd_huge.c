@@ -29,8 +29,11 @@ static void whole_before(int session)
 
 static void whole_after(int session)
 {
+	const long counted = vm_meminfo("ShmemHugePages");
 	int fd = must(luo_retrieve_fd(session, 1), "retrieve");
 
+	check_eq(vm_meminfo("ShmemHugePages") - counted, mem_huge_expected(MIB(16)),
+		 "whole: counted as large folios");
 	check(mem_is(fd, 0, MIB(16), 1), "whole: contents");
 	check_huge(fd, 0, MIB(16), "whole: large folios again");
 }

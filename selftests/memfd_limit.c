@@ -49,6 +49,47 @@ static void limit(off_t bytes)
 	must(write_file(GROUP "/memory.max", "%ld", bytes), "memory.max");
 }
 
+/* A key of the group's memory.stat. */
+static long stat_of(const char *key)
+{
+	FILE *f = fopen(GROUP "/memory.stat", "r");
+	char line[128], format[64];
+	long value;
+
+	snprintf(format, sizeof(format), "%s %%ld", key);
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, format, &value) == 1) {
+			fclose(f);
+			return value;
+		}
+	}
+	tap_bail("%s/memory.stat has no %s", GROUP, key);
+}
+
+/* It lags behind, by up to two seconds. */
+static void check_stat(const char *key, off_t bytes)
+{
+	long value;
+
+	for (int i = 0; i < 50; i++) {
+		value = stat_of(key);
+		if (value == bytes)
+			break;
+		usleep(100000);
+	}
+	check_eq(value, bytes, "%s in memory.stat", key);
+}
+
+/* What is counted is all that there is, and reclaim finds it on a list. */
+static void check_stats(off_t bytes)
+{
+	check_stat("file", bytes);
+	check_stat("shmem", bytes);
+	check_stat("inactive_anon", bytes);
+	check_stat("active_anon", 0);
+	check_stat("unevictable", 0);
+}
+
 static void after(void)
 {
 	int luo = must(luo_open(), "/dev/liveupdate");
@@ -65,6 +106,7 @@ static void after(void)
 	limit(MIB(64));
 	check_eq(vm_in_child(retrieve_in_group, &one), 0, "limit: enough");
 	check(read_file_num(GROUP "/memory.current") >= SIZE, "limit: charged to the retriever");
+	check_stats(SIZE);
 	fd = luo_retrieve_fd(session, 1);
 	check(fd >= 0 && mem_is(fd, 0, SIZE, 1), "limit: nothing is lost");
 	check_eq(mem_allocated(fd), SIZE, "limit: nothing is there twice");
@@ -76,6 +118,7 @@ static void after(void)
 	check(read_file_num(GROUP "/memory.current") < SIZE + MIB(3), "half way: its part is freed");
 	close(fd);
 	check(read_file_num(GROUP "/memory.current") < MIB(3), "half way: no charge is left");
+	check_stats(0);
 }
 
 int main(void)

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Pages that are in swap when the memfd is preserved, or go there after it. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "luo.h"
@@ -85,12 +88,57 @@ static void again_after(int session)
 	check(mem_is(fd, 0, SIZE, 4), "again: contents");
 }
 
+/* And reclaim finds it where it looks for pages to swap out. */
+static void reclaimed_before(int session)
+{
+	must(luo_preserve(session, mem_filled("reclaimed", 0, SIZE, 5), 1), "preserve");
+}
+
+#define GROUP "/sys/fs/cgroup/reclaimed"
+
+static void move_to(const char *group)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", group);
+	must(write_file(path, "0"), "%s", path);
+}
+
+static void reclaimed_after(int session)
+{
+	int fd, err;
+
+	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	check(!mkdir(GROUP, 0755) || errno == EEXIST, "reclaimed: a group");
+	move_to(GROUP);
+	fd = luo_retrieve_fd(session, 1);
+	move_to("/sys/fs/cgroup");
+	must(fd, "retrieve");
+	must(luo_finish(session), "finish");
+	err = write_file(GROUP "/memory.reclaim", "%ld swappiness=max", SIZE);
+	check(!err || err == -EAGAIN, "reclaimed: reclaim (%s)", strerror(-err));
+	check(swap_used(fd, 0, SIZE) > SIZE / 2, "reclaimed: %ld MiB are swapped out",
+	      swap_used(fd, 0, SIZE) >> 20);
+	check(mem_is(fd, 0, SIZE, 5), "reclaimed: contents");
+}
+
+/* The same with the other lists, and what was on the first ones goes to them. */
+static void generations_after(int session)
+{
+	if (write_file("/sys/kernel/mm/lru_gen/enabled", "y"))
+		tap_skip("generations: the kernel has no CONFIG_LRU_GEN");
+	else
+		reclaimed_after(session);
+}
+
 int main(void)
 {
 	static const struct vm_case cases[] = {
 		{ "all", all_before, all_after },
 		{ "mixed", mixed_before, mixed_after },
 		{ "again", again_before, again_after },
+		{ "reclaimed", reclaimed_before, reclaimed_after },
+		{ "generations", reclaimed_before, generations_after },
 	};
 
 	vm_run_cases(cases, sizeof(cases) / sizeof(*cases));
