@@ -110,6 +110,7 @@ static char *smoke[][3] = {
 	{ "files", "3", "10" },
 	{ "files-left", "1", "25" },
 	{ "memfd", "in_order", "1" },
+	{ "memfd", "shifted", "1" },
 	{ "memfd", "scattered", "1" },
 	{ "memfd", "64k", "1" },
 	{ "memfd", "2m", "2" },

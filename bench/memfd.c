@@ -3,6 +3,8 @@
  * memfd KIND MIB: one memfd of that size, written in one of these ways
  *
  *	in_order	4 KiB pages, from the first to the last
+ *	shifted		the same without the first: if the one is aligned in memory as in the
+ *			file, the other is not
  *	scattered	4 KiB pages, never one after its neighbour
  *	64k, 2m		large folios
  *	sparse		one page in each MiB
@@ -45,6 +47,12 @@ static void touch(int fd, off_t off)
 static void write_in_order(int fd, off_t size)
 {
 	for (off_t off = 0; off < size; off += page_size())
+		touch(fd, off);
+}
+
+static void write_shifted(int fd, off_t size)
+{
+	for (off_t off = page_size(); off < size; off += page_size())
 		touch(fd, off);
 }
 
@@ -94,6 +102,7 @@ static void write_sparse(int fd, off_t size)
 
 static const struct kind kinds[] = {
 	{ "in_order", write_in_order },
+	{ "shifted", write_shifted },
 	{ "scattered", write_scattered },
 	{ "64k", write_64k },
 	{ "2m", write_2m },
@@ -182,14 +191,17 @@ static void memfd_before(char **args)
 	bench_kexec_with(kind->name, mib);
 }
 
+static bool is_hole(off_t off)
+{
+	return kind->write == write_sparse ? off % MIB(1) : kind->write == write_shifted && !off;
+}
+
 static long wrong_pages(int fd)
 {
-	const bool sparse = !strcmp(kind->name, "sparse");
 	long wrong = 0;
 
 	for (off_t off = 0; off < MIB(mib); off += page_size())
-		wrong += sparse && off % MIB(1) ? !mem_is_zero(fd, off, STAMP) :
-						  !mem_is(fd, off, STAMP, SEED);
+		wrong += is_hole(off) ? !mem_is_zero(fd, off, STAMP) : !mem_is(fd, off, STAMP, SEED);
 	return wrong;
 }
 
