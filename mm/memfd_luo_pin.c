@@ -207,14 +207,14 @@ static int memfd_luo_collect_runs(struct file *file, pgoff_t *next, pgoff_t end,
 }
 
 /*
- * Where the run ends that begins at @start and must be moved: folios side by
- * side, looked at already or made dirty here.
+ * Where the last folio ends that must be moved, of those that lie side by side from @start
+ * on. They are looked at already or made dirty here, those between them as well.
  */
 static pgoff_t memfd_luo_movable_end(struct file *file,
 				     struct folio_batch *batch,
 				     const pgoff_t *indices, pgoff_t start)
 {
-	pgoff_t end = start;
+	pgoff_t next = start, end = start;
 
 	for (int i = 0; i < folio_batch_count(batch); i++) {
 		struct folio *folio = batch->folios[i];
@@ -222,16 +222,17 @@ static pgoff_t memfd_luo_movable_end(struct file *file,
 
 		if (indices[i] < start)
 			continue;
-		if (indices[i] != end || xa_is_value(folio))
+		if (indices[i] != next || xa_is_value(folio))
 			break;
 
 		folio_lock(folio);
 		ok = folio->mapping == file->f_mapping &&
-		     folio_test_uptodate(folio) && folio->index == end &&
-		     !folio_is_longterm_pinnable(folio);
+		     folio_test_uptodate(folio) && folio->index == next;
 		if (ok) {
 			folio_mark_dirty(folio);
-			end = folio_next_index(folio);
+			next = folio_next_index(folio);
+			if (!folio_is_longterm_pinnable(folio))
+				end = next;
 		}
 		folio_unlock(folio);
 		if (!ok)
@@ -241,7 +242,7 @@ static pgoff_t memfd_luo_movable_end(struct file *file,
 }
 
 /*
- * Move the folio at @start, and those beside it that must be, to where they can be
+ * Move the folio at @start, and those shortly behind it that must be, to where they can be
  * pinned. Return: where they end; @start if none could be.
  */
 static pgoff_t memfd_luo_move_run(struct file *file, pgoff_t start, pgoff_t end)
