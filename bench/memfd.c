@@ -65,9 +65,14 @@ static void write_scattered(int fd, off_t size)
 }
 
 /* One look for each page: of a large file the beginning will do. */
+static off_t looked_at(off_t size)
+{
+	return size < MIB(16) ? size : MIB(16);
+}
+
 static void check_large(int fd, off_t size)
 {
-	const off_t look = size < MIB(16) ? size : MIB(16);
+	const off_t look = looked_at(size);
 
 	check_eq(mem_huge(fd, 0, look), look, "%s: bytes in large folios", kind->name);
 }
@@ -205,6 +210,19 @@ static long wrong_pages(int fd)
 	return wrong;
 }
 
+static bool is_in_order(void)
+{
+	return kind->write == write_in_order || kind->write == write_shifted;
+}
+
+/* How much came back in large folios; which there are none of before. */
+static double percent_large(int fd)
+{
+	const off_t look = looked_at(MIB(mib));
+
+	return 100.0 * mem_huge(fd, 0, look) / look;
+}
+
 static void memfd_after(char **args)
 {
 	uint64_t start;
@@ -216,6 +234,8 @@ static void memfd_after(char **args)
 	fd = must(luo_retrieve_fd(session, 0), "retrieve");
 	figure_per_mib("retrieve", start);
 	check_eq(wrong_pages(fd), 0, "%s: pages with other contents", kind->name);
+	if (is_in_order())
+		figure("percent_large", percent_large(fd));
 	start = bench_now();
 	must(luo_finish(session), "finish");
 	figure_per_mib("finish", start);

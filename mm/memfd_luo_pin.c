@@ -208,7 +208,8 @@ static int memfd_luo_collect_runs(struct file *file, pgoff_t *next, pgoff_t end,
 
 /*
  * Where the last folio ends that must be moved, of those that lie side by side from @start
- * on. They are looked at already or made dirty here, those between them as well.
+ * on. They are looked at already or made dirty here, those between them as well. What is
+ * poisoned is on no LRU list, and memfd_pin_folios() would try to move it for ever.
  */
 static pgoff_t memfd_luo_movable_end(struct file *file,
 				     struct folio_batch *batch,
@@ -227,7 +228,8 @@ static pgoff_t memfd_luo_movable_end(struct file *file,
 
 		folio_lock(folio);
 		ok = folio->mapping == file->f_mapping &&
-		     folio_test_uptodate(folio) && folio->index == next;
+		     folio_test_uptodate(folio) && folio->index == next &&
+		     !folio_contain_hwpoisoned_page(folio);
 		if (ok) {
 			folio_mark_dirty(folio);
 			next = folio_next_index(folio);

@@ -120,6 +120,8 @@ static void reclaimed_after(int session)
 	check(swap_used(fd, 0, SIZE) > SIZE / 2, "reclaimed: %ld MiB are swapped out",
 	      swap_used(fd, 0, SIZE) >> 20);
 	check(mem_is(fd, 0, SIZE, 5), "reclaimed: contents");
+	/* For the next file to be alone in the group */
+	close(fd);
 }
 
 /* The same with the other lists, and what was on the first ones goes to them. */

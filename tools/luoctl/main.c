@@ -28,8 +28,8 @@ static const struct option_help {
 } options[] = {
 	{ "json", NULL, OPT_JSON, "print JSON" },
 	{ "socket", "PATH", OPT_SOCKET, "where luod listens, instead of " LUO_SOCKET },
-	{ "help", NULL, OPT_HELP, "print this" },
-	{ "version", NULL, OPT_VERSION, "print the version" },
+	{ "help", NULL, OPT_HELP, "print this; or -h" },
+	{ "version", NULL, OPT_VERSION, "print the version; or -V" },
 	{ "kernel", NULL, OPT_KERNEL, "ask the kernel, though luod runs" },
 	{ "initrd", "FILE", OPT_INITRD, "its initial ramdisk" },
 	{ "cmdline", "WORDS", OPT_CMDLINE, "its command line" },
