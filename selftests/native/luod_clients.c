@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,6 +71,15 @@ static int slow_to_close(int *peer)
 	return fd;
 }
 
+/* Until it is, what was asked before may be done. */
+static void stop_luod(void)
+{
+	siginfo_t info;
+
+	if (kill(luod_pid, SIGSTOP) || waitid(P_PID, luod_pid, &info, WSTOPPED))
+		ksft_exit_fail_msg("luod can't be stopped: %s\n", strerror(errno));
+}
+
 /* Luod serves while it waits for the ends of files that clients sent. */
 static void test_slow_close(void)
 {
@@ -81,7 +91,7 @@ static void test_slow_close(void)
 		int fd = slow_to_close(&peers[i]), other = dial();
 
 		/* Luod's is to be the last one. */
-		kill(luod_pid, SIGSTOP);
+		stop_luod();
 		/* To a command that takes none, and with half a message */
 		say_with(other, &fd, 1, i % 2 ? "{" : "{\"cmd\":\"LIST\"}\n");
 		close(fd);
@@ -112,14 +122,15 @@ static void test_slow_closes(void)
 	before = luod_fds();
 	for (int i = 0; i < SLOW; i++)
 		fds[i] = slow_to_close(&peers[i]);
-	for (int i = 0; i < SLOW; i += 16) {
-		kill(luod_pid, SIGSTOP);
+	/* Once: a signal ends all that waits in close(). */
+	stop_luod();
+	for (int i = 0; i < SLOW; i += 16)
 		say_with(client, fds + i, 16, "{\"cmd\":\"LIST\"}\n");
-		for (int j = i; j < i + 16; j++)
-			close(fds[j]);
-		kill(luod_pid, SIGCONT);
+	for (int i = 0; i < SLOW; i++)
+		close(fds[i]);
+	kill(luod_pid, SIGCONT);
+	for (int i = 0; i < SLOW; i += 16)
 		hear(client, "EBADF", NULL);
-	}
 	say(client, "{\"cmd\":\"LIST\"}");
 	hear(client, "(the end)", NULL);
 	close(client);

@@ -19,6 +19,9 @@
 #define MESSAGE_TIME_US		(10 * 1000 * 1000)
 /* Then it is the others' turn. */
 #define MESSAGES_AT_ONCE	16
+/* A second in all, for descriptors to be closed */
+#define WAIT_US			(10 * 1000)
+#define WAITS_MAX		100
 
 struct out {
 	struct out *next;
@@ -87,6 +90,13 @@ static void out_close(struct client *client, struct out *out)
 	client->out_fds--;
 }
 
+static void client_watch(struct client *client)
+{
+	sd_event_source_set_io_events(client->io,
+				      (client->closing || client->waiting ? 0 : EPOLLIN) |
+				      (client->out ? EPOLLOUT : 0));
+}
+
 static void client_flush(struct client *client)
 {
 	while (!client->dead && client->out) {
@@ -114,8 +124,7 @@ static void client_flush(struct client *client)
 		client_kill(client, NULL);
 		return;
 	}
-	sd_event_source_set_io_events(client->io, (client->closing ? 0 : EPOLLIN) |
-				      (client->out ? EPOLLOUT : 0));
+	client_watch(client);
 }
 
 static struct out *out_new(struct json_object *message, int fd)
@@ -253,6 +262,31 @@ static void message_begins(struct client *client)
 	sd_event_source_set_enabled(client->timer, SD_EVENT_ONESHOT);
 }
 
+/* On a machine that is busy it takes a while until even what closes at once is closed. */
+static void wait_for_closes(struct client *client)
+{
+	if (client->waits++ == WAITS_MAX) {
+		client_kill(client, "too many descriptors that its user has sent do not close");
+		return;
+	}
+	sd_event_source_set_time_relative(client->wait, WAIT_US);
+	sd_event_source_set_enabled(client->wait, SD_EVENT_ONESHOT);
+	client->waiting = true;
+	client_watch(client);
+}
+
+static int on_wait(sd_event_source *source, uint64_t usec, void *ctx)
+{
+	struct client *client = ctx;
+
+	(void)source;
+	(void)usec;
+	client->waiting = false;
+	if (!client->dead)
+		client_watch(client);
+	return 0;
+}
+
 /*
  * One step: look how far the message goes, and take no more than that. False if there
  * is nothing more for now.
@@ -265,9 +299,10 @@ static bool read_some(struct client *client)
 	char *end;
 
 	if (n > 0 && closes_too_many(client->peer.uid)) {
-		client_kill(client, "too many descriptors that its user has sent do not close");
+		wait_for_closes(client);
 		return false;
 	}
+	client->waits = 0;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n > 0 && !client->in)
@@ -361,6 +396,11 @@ struct client *client_new(int fd)
 						 MESSAGE_TIME_US, 0, on_timer, client);
 	if (err >= 0)
 		err = sd_event_source_set_enabled(client->timer, SD_EVENT_OFF);
+	if (err >= 0)
+		err = sd_event_add_time_relative(luod.event, &client->wait, CLOCK_MONOTONIC,
+						 WAIT_US, 0, on_wait, client);
+	if (err >= 0)
+		err = sd_event_source_set_enabled(client->wait, SD_EVENT_OFF);
 	if (err < 0) {
 		log_text(LOG_ERR, "a connection can't be served: %s", strerror(-err));
 		client->fd = -1;
@@ -381,6 +421,7 @@ void client_free(struct client *client)
 	}
 	sd_event_source_disable_unref(client->io);
 	sd_event_source_disable_unref(client->timer);
+	sd_event_source_disable_unref(client->wait);
 	if (client->fd >= 0)
 		close(client->fd);
 	free(client->peer.groups);

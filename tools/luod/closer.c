@@ -2,8 +2,8 @@
 /*
  * Descriptors that clients sent are closed by threads, for close(2) waits for whatever the
  * file is: for a file system in user space, or a peer on the network. Only who waits is lost
- * then, and one user can lose so many: he is not served beyond that. Nothing else of luod
- * runs in a thread.
+ * then, and one user can lose so many: he is not served beyond that, and cut off after a
+ * second. Nothing else of luod runs in a thread.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,7 +14,6 @@
 
 #define THREADS_MAX	512
 #define STACK_SIZE	(64 << 10)
-/* Far more than are ever on their way where close(2) does not wait */
 #define OF_ONE_USER	64
 
 /* Who sent descriptors that are not closed yet */

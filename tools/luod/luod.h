@@ -144,6 +144,9 @@ struct client {
 	struct peer peer;
 	sd_event_source *io;
 	sd_event_source *timer;		/* while a message is begun and not ended */
+	sd_event_source *wait;		/* while nothing is read, see closes_too_many() */
+	bool waiting;
+	unsigned int waits;		/* in a row */
 	char *in;
 	size_t in_len;
 	int fds[MESSAGE_FDS];		/* that came with the message so far */
@@ -168,7 +171,7 @@ void client_refuse(int fd, int err, const char *text);
 
 /* closer.c: close @fd, that a client of @uid sent, without waiting for it */
 void close_elsewhere(int fd, uid_t uid);
-/* So many of this user are not closed yet that he is to send no more. */
+/* So many of this user are not closed yet that he is to send no more until they are. */
 bool closes_too_many(uid_t uid);
 
 /* commands.c */
