@@ -92,11 +92,16 @@ static inline unsigned int memfd_luo_unit_order(const struct memfd_luo_run *run,
 	return memfd_luo_order(run->pfn, run->nr, max);
 }
 
-/* Order of the folio that it can begin with: aligned in the file as well. */
+/*
+ * Order of the folio that it is to begin with: aligned in the file as well. One of two pages
+ * takes longer to be put there than two of one, and is mapped no better.
+ */
 static inline unsigned int memfd_luo_folio_order(const struct memfd_luo_run *run,
 						 unsigned int max)
 {
-	return memfd_luo_order(run->pfn | run->index, run->nr, max);
+	unsigned int order = memfd_luo_order(run->pfn | run->index, run->nr, max);
+
+	return order > 1 ? order : 0;
 }
 
 /*
