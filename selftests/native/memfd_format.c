@@ -82,8 +82,12 @@ static bool test_cut(bool folios)
 
 			if (order > max || nr > run.nr || pos % nr)
 				return false;
-			/* As large as it can be. */
-			if (order < max && 2 * nr <= run.nr && !(pos % (2 * nr)))
+			/* As large as it can be; but of two pages are no folios. */
+			if (folios && order == 1)
+				return false;
+			if (folios && !order)
+				order = 1;
+			if (order < max && 2ULL << order <= run.nr && !(pos % (2ULL << order)))
 				return false;
 			memfd_luo_run_advance(&run, nr);
 		}
