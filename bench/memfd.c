@@ -44,16 +44,20 @@ static void touch(int fd, off_t off)
 	mem_fill(fd, off, STAMP, SEED);
 }
 
+static void write_from(int fd, off_t off, off_t size)
+{
+	for (; off < size; off += page_size())
+		touch(fd, off);
+}
+
 static void write_in_order(int fd, off_t size)
 {
-	for (off_t off = 0; off < size; off += page_size())
-		touch(fd, off);
+	write_from(fd, 0, size);
 }
 
 static void write_shifted(int fd, off_t size)
 {
-	for (off_t off = page_size(); off < size; off += page_size())
-		touch(fd, off);
+	write_from(fd, page_size(), size);
 }
 
 static void write_scattered(int fd, off_t size)

@@ -92,8 +92,10 @@ static void out_close(struct client *client, struct out *out)
 
 static void client_watch(struct client *client)
 {
+	bool waiting = sd_event_source_get_enabled(client->wait, NULL) > 0;
+
 	sd_event_source_set_io_events(client->io,
-				      (client->closing || client->waiting ? 0 : EPOLLIN) |
+				      (client->closing || waiting ? 0 : EPOLLIN) |
 				      (client->out ? EPOLLOUT : 0));
 }
 
@@ -271,7 +273,6 @@ static void wait_for_closes(struct client *client)
 	}
 	sd_event_source_set_time_relative(client->wait, WAIT_US);
 	sd_event_source_set_enabled(client->wait, SD_EVENT_ONESHOT);
-	client->waiting = true;
 	client_watch(client);
 }
 
@@ -281,7 +282,6 @@ static int on_wait(sd_event_source *source, uint64_t usec, void *ctx)
 
 	(void)source;
 	(void)usec;
-	client->waiting = false;
 	if (!client->dead)
 		client_watch(client);
 	return 0;

@@ -145,7 +145,6 @@ struct client {
 	sd_event_source *io;
 	sd_event_source *timer;		/* while a message is begun and not ended */
 	sd_event_source *wait;		/* while nothing is read, see closes_too_many() */
-	bool waiting;
 	unsigned int waits;		/* in a row */
 	char *in;
 	size_t in_len;
