@@ -210,7 +210,8 @@ static long wrong_pages(int fd)
 	long wrong = 0;
 
 	for (off_t off = 0; off < MIB(mib); off += page_size())
-		wrong += is_hole(off) ? !mem_is_zero(fd, off, STAMP) : !mem_is(fd, off, STAMP, SEED);
+		wrong += is_hole(off) ? !mem_is_zero(fd, off, STAMP) :
+					!mem_is(fd, off, STAMP, SEED);
 	return wrong;
 }
 

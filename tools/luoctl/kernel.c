@@ -50,7 +50,8 @@ static const char *sentence(int err, const char *path)
 	if (err == -EPERM || err == -EACCES)
 		return "root is needed to ask the kernel";
 	if (access(path, R_OK))
-		return "the package luo-tools brings what asks it; elsewhere set LUO_ITERATORS to its directory";
+		return "the package luo-tools brings what asks it; "
+		       "elsewhere set LUO_ITERATORS to its directory";
 	return "is this kernel built with CONFIG_LIVEUPDATE_BPF?";
 }
 
